@@ -1,0 +1,16 @@
+/** Production's twin in settings, smaller in size. */
+export const staging = {
+  name: 'staging',
+  vpcCidr: '10.20.0.0/16',
+  removal: 'retain',
+  schedule: 'cron(0 5 * * ? *)',
+  databases: { operations: { instance: 'acme-operations-staging' } },
+  snapshotType: 'automated',
+  exportPollSeconds: 60,
+  spark: { workerType: 'G.1X', workers: 2, concurrentRuns: 4, timeoutMinutes: 60 },
+  warehouse: { baseCapacity: 4, maxCapacity: 8, dailyUsageLimit: 16 },
+  api: { rateLimit: 20, burstLimit: 40 },
+  firehose: { bufferSeconds: 60, bufferMiB: 64 },
+  logRetentionDays: 90,
+  alarmEmails: [],
+};

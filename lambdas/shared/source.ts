@@ -1,0 +1,55 @@
+/**
+ * A database that is loaded from its snapshot exports.
+ * Which instance it is on AWS stands in `config/` (`databases`), for it differs between environments.
+ */
+export interface DatabaseSource {
+  readonly kind: 'database';
+  readonly name: string;
+  readonly engine: 'postgres';
+  /** Name of the database within the instance. */
+  readonly database: string;
+  /** Schema of the tables. */
+  readonly schema: string;
+  /** The datasets, each from the table of its name in `schema`. */
+  readonly datasets: readonly string[];
+}
+
+/** An HTTP endpoint that takes events and puts them on a stream. */
+export interface CollectorSource {
+  readonly kind: 'collector';
+  readonly name: string;
+  readonly dataset: string;
+}
+
+export type Source = DatabaseSource | CollectorSource;
+
+/** The datasets that arrive by a source. */
+export function datasetsOf(source: Source): readonly string[] {
+  return source.kind === 'database' ? source.datasets : [source.dataset];
+}
+
+/**
+ * Sources as declared, checked against the contracts.
+ * @throws Error when a source names an unknown dataset, or a dataset has two sources.
+ */
+export function checkSources(sources: readonly Source[], datasets: readonly string[]): readonly Source[] {
+  const owner = new Map<string, string>();
+  for (const source of sources) {
+    for (const dataset of datasetsOf(source)) {
+      if (!datasets.includes(dataset)) {
+        throw new Error(
+          `sources/${source.name}.ts: dataset ${JSON.stringify(dataset)} has no contract: there are ${datasets.join(', ')}. ` +
+            `Write contracts/${dataset}.odcs.yaml or correct the name.`,
+        );
+      }
+      const other = owner.get(dataset);
+      if (other) {
+        throw new Error(
+          `sources/${source.name}.ts: dataset ${JSON.stringify(dataset)} arrives by source ${JSON.stringify(other)} already; a dataset has one source`,
+        );
+      }
+      owner.set(dataset, source.name);
+    }
+  }
+  return sources;
+}

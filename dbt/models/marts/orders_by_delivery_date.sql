@@ -1,0 +1,34 @@
+with
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+
+),
+
+counted as (
+
+    select
+        delivery_date,
+        status,
+        count(*) as orders
+
+    from orders
+    group by
+        delivery_date,
+        status
+
+),
+
+final as (
+
+    select
+        delivery_date,
+        status,
+        orders
+
+    from counted
+
+)
+
+select * from final

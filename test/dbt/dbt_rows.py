@@ -1,0 +1,47 @@
+"""Hand-made rows: few, and each there for a reason."""
+
+from typing import Any
+
+NOON = "2026-11-01T12:00:00Z"
+
+
+def customer(customer_id: int, **values: Any) -> dict[str, Any]:
+    """A customer that keeps its contract; `values` replace columns."""
+    return {
+        "customer_id": customer_id,
+        "name": "Ada Lovelace",
+        "email": None,
+        "country": "GB",
+        "registered_on": "2026-01-31",
+        "updated_at": NOON,
+        **values,
+    }
+
+
+def order(order_id: int, **values: Any) -> dict[str, Any]:
+    """An order that keeps its contract; `values` replace columns."""
+    return {
+        "order_id": order_id,
+        "customer_id": 10,
+        "order_date": "2026-10-30",
+        "delivery_date": "2026-11-02",
+        "status": "open",
+        "amount": "12.50",
+        "currency": "EUR",
+        "updated_at": NOON,
+        **values,
+    }
+
+
+def event(event_id: str, **values: Any) -> dict[str, Any]:
+    """An event that keeps its contract; `values` replace columns."""
+    return {
+        "event_id": event_id,
+        "event_type": "page_view",
+        "occurred_at": NOON,
+        "session_id": "s",
+        "customer_id": None,
+        "order_id": None,
+        "page_url": None,
+        **values,
+    }

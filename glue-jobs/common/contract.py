@@ -1,0 +1,252 @@
+"""Reads data contracts (Open Data Contract Standard v3.1.0, `<dataset>.odcs.yaml`): the one description of a
+dataset.
+
+https://bitol-io.github.io/open-data-contract-standard/v3.1.0/
+"""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+SUFFIX = ".odcs.yaml"
+MAX_VARCHAR = 16_384
+ALLOWED_TYPES = (
+    "boolean, int, bigint, double, decimal(p,s) with p to 38, date, timestamp, timestamptz, "
+    f"varchar(n) with n from 1 to {MAX_VARCHAR}"
+)
+SPARK_TYPES = {
+    "boolean": "boolean",
+    "int": "int",
+    "bigint": "bigint",
+    "double": "double",
+    "date": "date",
+    "timestamp": "timestamp_ntz",
+    "timestamptz": "timestamp",
+}
+
+
+class ContractError(ValueError):
+    """A contract that can't be used: one line with the file, the value got, the values allowed and what to
+    do.
+    """
+
+
+class Column(BaseModel):
+    """A column. `type` is one of ALLOWED_TYPES; `valid_values` is None when any value may stand in it."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    type: str
+    required: bool = False
+    key: bool = False
+    classification: Literal["public", "internal", "confidential", "personal"] = "internal"
+    description: str = ""
+    previous_names: tuple[str, ...] = ()
+    valid_values: tuple[str, ...] | None = None
+
+    @property
+    def spark_type(self) -> str:
+        """The column's type in Spark SQL and in the DDL of Iceberg tables."""
+        return SPARK_TYPES.get(self.type) or ("string" if self.type.startswith("varchar") else self.type)
+
+    @property
+    def length(self) -> int | None:
+        """Characters that a varchar holds; None for other types."""
+        return int(self.type[8:-1]) if self.type.startswith("varchar") else None
+
+
+class Contract(BaseModel):
+    """A dataset's contract. Times: `freshness_hours` in hours, `retention_days` in days, None when not
+    promised.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    dataset: str
+    version: str
+    description: str = ""
+    domain: str = ""
+    owner: str = ""
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    bucket_count: int = 16
+    freshness_hours: float | None = None
+    retention_days: int | None = None
+
+    @property
+    def values(self) -> tuple[Column, ...]:
+        """The columns that are not part of the key."""
+        return tuple(column for column in self.columns if not column.key)
+
+    @property
+    def key_columns(self) -> tuple[Column, ...]:
+        """The columns of the key, in the key's order."""
+        by_name = {column.name: column for column in self.columns}
+        return tuple(by_name[name] for name in self.key)
+
+
+def load(location: str, dataset: str) -> Contract:
+    """The contract of one dataset below `location` (see `load_all`). Raises ContractError if none."""
+    contracts = load_all(location)
+    if dataset not in contracts:
+        known = ", ".join(sorted(contracts)) or "none"
+        raise ContractError(
+            f"no contract for dataset {dataset!r} in {location}; there are: {known}. Name one of them"
+        )
+    return contracts[dataset]
+
+
+def load_all(location: str) -> dict[str, Contract]:
+    """Every contract of a folder, a .zip file, or an s3://….zip, by dataset."""
+    found = [parse(name, text) for name, text in _files(location)]
+    return {contract.dataset: contract for contract in found}
+
+
+def _files(location: str) -> list[tuple[str, str]]:
+    if location.startswith("s3://"):
+        import boto3
+
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return _zipped(io.BytesIO(body))
+    path = Path(location)
+    if path.suffix == ".zip" and path.is_file():
+        return _zipped(io.BytesIO(path.read_bytes()))
+    if not path.is_dir():
+        raise ContractError(f"contracts {location!r} is neither a folder nor a .zip file; give one of these")
+    return [(f"contracts/{file.name}", file.read_text("utf-8")) for file in sorted(path.glob(f"*{SUFFIX}"))]
+
+
+def _zipped(file: io.BytesIO) -> list[tuple[str, str]]:
+    with zipfile.ZipFile(file) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(SUFFIX))
+        return [(f"contracts/{Path(name).name}", archive.read(name).decode("utf-8")) for name in names]
+
+
+def parse(file: str, text: str) -> Contract:
+    """The contract that `text` (YAML) declares; `file` is named in errors. Raises ContractError."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ContractError(f"{file}: not YAML ({' '.join(str(error).split())}); correct the file") from error
+    if not isinstance(document, dict):
+        raise ContractError(f"{file}: is {type(document).__name__}; write an ODCS document (a YAML mapping)")
+    schema = document.get("schema")
+    if not (isinstance(schema, list) and len(schema) == 1 and isinstance(schema[0], dict)):
+        raise ContractError(f"{file}: schema must hold exactly one object, the dataset; write one")
+    table = schema[0]
+    properties = table.get("properties") or []
+    columns = tuple(_column(file, each) for each in properties)
+    keyed = [each for each in properties if each.get("primaryKey")]
+    if not keyed:
+        raise ContractError(f"{file}: no column has primaryKey: true; mark the column(s) that identify a row")
+    keyed.sort(key=lambda each: each.get("primaryKeyPosition") or 1)
+    _check_names(file, columns)
+    _check_bucketed(file, next(column for column in columns if column.name == keyed[0]["name"]))
+    service_levels = {each.get("property"): each for each in document.get("slaProperties") or []}
+    try:
+        return Contract(
+            dataset=document.get("id"),
+            version=str(document.get("version", "")),
+            description=" ".join(str((document.get("description") or {}).get("purpose", "")).split()),
+            domain=document.get("domain", ""),
+            owner=_owner(document.get("team")),
+            columns=columns,
+            key=tuple(each["name"] for each in keyed),
+            bucket_count=_custom(table, "bucketCount", 16),
+            freshness_hours=_duration(file, service_levels, "freshness", {"h": 1, "d": 24}),
+            retention_days=_duration(file, service_levels, "retention", {"d": 1, "y": 365}),
+        )
+    except ValidationError as error:
+        raise _readable(file, error) from error
+
+
+def _column(file: str, declared: Any) -> Column:
+    name, physical = declared.get("name"), str(declared.get("physicalType"))
+    if not _is_type(physical):
+        raise ContractError(
+            f"{file}: column {name!r} has physicalType {physical!r}; allowed: {ALLOWED_TYPES}. Use one"
+        )
+    valid = [
+        (rule.get("arguments") or {}).get("validValues")
+        for rule in declared.get("quality") or []
+        if rule.get("type") == "library" and rule.get("metric") == "invalidValues"
+    ]
+    try:
+        return Column(
+            name=name,
+            type=physical,
+            required=bool(declared.get("required") or declared.get("primaryKey")),
+            key=bool(declared.get("primaryKey")),
+            classification=declared.get("classification", "internal"),
+            description=" ".join(str(declared.get("description", "")).split()),
+            previous_names=_custom(declared, "previousNames", ()),
+            valid_values=tuple(str(value) for value in valid[0]) if valid and valid[0] else None,
+        )
+    except ValidationError as error:
+        raise _readable(f"{file}: column {name!r}", error) from error
+
+
+def _is_type(physical: str) -> bool:
+    if physical in SPARK_TYPES:
+        return True
+    if match := re.fullmatch(r"varchar\((\d+)\)", physical):
+        return 1 <= int(match[1]) <= MAX_VARCHAR
+    match = re.fullmatch(r"decimal\((\d+),(\d+)\)", physical)
+    return bool(match) and 1 <= int(match[1]) <= 38 and int(match[2]) <= int(match[1])
+
+
+def _check_names(file: str, columns: tuple[Column, ...]) -> None:
+    seen: set[str] = set()
+    for name in (column.name for column in columns):
+        if name.startswith("_"):
+            raise ContractError(
+                f"{file}: column {name!r} starts with _, which is reserved for bookkeeping; rename it"
+            )
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise ContractError(
+                f"{file}: column {name!r}: allowed are a-z, 0-9 and _, a letter first; rename it"
+            )
+        if name in seen:
+            raise ContractError(f"{file}: column {name!r} is declared twice; remove one")
+        seen.add(name)
+
+
+def _check_bucketed(file: str, first: Column) -> None:
+    if first.type in ("boolean", "double"):
+        raise ContractError(
+            f"{file}: the key's first column {first.name!r} is {first.type}, which Iceberg can't bucket; "
+            "put another column first (primaryKeyPosition: 1)"
+        )
+
+
+def _custom(declared: dict, name: str, default: Any) -> Any:
+    values = [
+        each["value"] for each in declared.get("customProperties") or [] if each.get("property") == name
+    ]
+    return values[0] if values else default
+
+
+def _owner(team: Any) -> str:
+    return team.get("name", "") if isinstance(team, dict) else ""
+
+
+def _duration(file: str, service_levels: dict, name: str, units: dict[str, int]) -> float | None:
+    if name not in service_levels:
+        return None
+    value, unit = service_levels[name].get("value"), service_levels[name].get("unit")
+    if unit not in units or not isinstance(value, int | float):
+        raise ContractError(
+            f"{file}: {name} is {value!r} {unit!r}; give a number and a unit of {', '.join(units)}"
+        )
+    return value * units[unit]
+
+
+def _readable(where: str, error: ValidationError) -> ContractError:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return ContractError(f"{where}: {field} is {first['input']!r}: {first['msg']}; correct it")

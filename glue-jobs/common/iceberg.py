@@ -1,0 +1,115 @@
+"""What jobs need of Iceberg's Java API: snapshots and their properties, and commits that carry properties."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pyspark.java_gateway import ensure_callback_server_started
+from pyspark.sql import SparkSession
+
+CONFLICTS = ("ValidationException", "CommitFailedException", "CommitStateUnknownException")
+
+
+class Snapshots:
+    """The snapshots of a table as it is now (`spark` reads it anew). Raises when there is no such table."""
+
+    def __init__(self, spark: SparkSession, table: str):
+        spark.catalog.refreshTable(table)
+        self._jvm = spark.sparkContext._jvm
+        self._table = self._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
+            spark._jsparkSession, table
+        )
+        snapshot = self._table.currentSnapshot()
+        self.current: int | None = snapshot.snapshotId() if snapshot else None
+
+    def summary(self, snapshot_id: int) -> dict[str, str]:
+        """A snapshot's properties: Iceberg's counts, and what jobs wrote."""
+        return dict(self._table.snapshot(snapshot_id).summary())
+
+    def history(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """Snapshots and their properties, from the current one back along its ancestors, as far as they are
+        kept.
+        """
+        snapshot = self._table.currentSnapshot()
+        while snapshot is not None:
+            yield snapshot.snapshotId(), dict(snapshot.summary())
+            parent = snapshot.parentId()
+            snapshot = self._table.snapshot(parent) if parent is not None else None
+
+    def find(self, properties: dict[str, str]) -> dict[str, str] | None:
+        """The properties of the newest ancestor that carries all of these, or None."""
+        wanted = properties.items()
+        return next((summary for _, summary in self.history() if wanted <= summary.items()), None)
+
+    def descends(self, ancestor: int) -> bool:
+        """True when the current snapshot is `ancestor` or comes after it."""
+        return self._is_ancestor(self.current, ancestor)
+
+    def between(self, snapshot_id: int, start: int | None) -> bool:
+        """True when a snapshot is in the current history, at or after `start` (None: the beginning)."""
+        return self.descends(snapshot_id) and (start is None or self._is_ancestor(snapshot_id, start))
+
+    def _is_ancestor(self, snapshot_id: int | None, ancestor: int) -> bool:
+        util = self._jvm.org.apache.iceberg.util.SnapshotUtil
+        return snapshot_id is not None and util.isAncestorOf(self._table, snapshot_id, ancestor)
+
+
+class _Callable:
+    """A Python function as java.util.concurrent.Callable; what it raises is kept for Python."""
+
+    def __init__(self, work: Callable[[], Any]):
+        self._work = work
+        self.error: BaseException | None = None
+
+    def call(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001, raised again by `commit_with`
+            self.error = error
+
+    class Java:
+        implements = ["java.util.concurrent.Callable"]
+
+
+def commit_with(spark: SparkSession, properties: dict[str, str], work: Callable[[], Any]) -> None:
+    """Runs `work`; the Iceberg commit that it makes carries the properties.
+
+    The session setting for snapshot properties does nothing for MERGE, so this goes through CommitMetadata:
+    https://iceberg.apache.org/javadoc/1.10.0/org/apache/iceberg/spark/CommitMetadata.html
+    """
+    ensure_callback_server_started(spark.sparkContext._gateway)
+    jvm = spark.sparkContext._jvm
+    java_properties = jvm.java.util.HashMap()
+    for name, value in properties.items():
+        java_properties.put(name, value)
+    callback = _Callable(work)
+    never = jvm.java.lang.Class.forName("java.lang.RuntimeException")
+    jvm.org.apache.iceberg.spark.CommitMetadata.withCommitProperties(java_properties, callback, never)
+    if callback.error is not None:
+        raise callback.error
+
+
+def is_conflict(error: BaseException) -> bool:
+    """True when another commit came between, or Iceberg can't tell whether ours arrived: start over."""
+    text = f"{type(error).__name__} {error} {getattr(error, 'java_exception', '')}"
+    cause = getattr(error, "_origin", None) or getattr(error, "java_exception", None)
+    while cause is not None:
+        text += f" {cause.toString()}"
+        cause = cause.getCause()
+    return any(name in text for name in CONFLICTS)
+
+
+@contextmanager
+def settings(spark: SparkSession, values: dict[str, str]) -> Iterator[None]:
+    """Session settings for a while; the former ones come back."""
+    former = {name: spark.conf.get(name, None) for name in values}
+    try:
+        for name, value in values.items():
+            spark.conf.set(name, value)
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                spark.conf.unset(name)
+            else:
+                spark.conf.set(name, value)

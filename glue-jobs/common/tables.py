@@ -1,0 +1,38 @@
+"""Names of the lake's tables, and the names of the properties that jobs write into Iceberg commits."""
+
+from typing import NamedTuple
+
+CATALOG = "lake"
+
+CONSUMED = "moraine.consumed-snapshot"
+TRUNCATE_FLOOR = "moraine.truncate-floor"
+APPLIED_FLOOR = "moraine.applied-floor"
+TOMBSTONE_FLOOR = "moraine.tombstone-floor"
+MERGED_AT = "moraine.merged-at"
+NEWEST_COMMITTED_AT = "moraine.newest-committed-at"
+NEWEST_POSITION = "moraine.position"
+BASE = "moraine.base-snapshot"
+TOKEN = "moraine.merge"
+EXPORT_ID = "moraine.export-id"
+DATASET = "moraine.dataset"
+COUNTS = "moraine.counts"
+
+
+class Tables(NamedTuple):
+    """Full names of one dataset's tables in one environment; `staging` is a database."""
+
+    bronze: str
+    silver: str
+    quarantine: str
+    staging: str
+
+
+def of(environment: str, dataset: str) -> Tables:
+    """The tables of a dataset; none is created by a job but short-lived ones in the staging database."""
+    prefix = f"{CATALOG}.{environment}"
+    return Tables(
+        bronze=f"{prefix}_bronze.{dataset}",
+        silver=f"{prefix}_silver.{dataset}",
+        quarantine=f"{prefix}_quarantine.rejected",
+        staging=f"{prefix}_staging",
+    )

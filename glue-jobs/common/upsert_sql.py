@@ -1,0 +1,93 @@
+"""The SQL of the merge: joins a folded batch (`s`) with silver (`t`), each in silver's encoding (see
+fold.py).
+"""
+
+from common.contract import Contract
+from common.fold import differing, incomplete
+from common.position import EMPTIED, LENGTH, NEVER
+
+
+def merge_sql(
+    contract: Contract, silver: str, staging: str, merged_at: str, truncate_floor: str = NEVER
+) -> str:
+    """MERGE INTO silver. `merged_at` is ISO text in UTC.
+
+    Pass the truncate floor only when the batch raises it: then every row of silver is joined with it, which
+    reads and may rewrite the whole table. A row that the batch doesn't change is left alone.
+    """
+    source, target = _Side("s"), _Side("t")
+    stamp = f"timestamp'{merged_at}'"
+    columns = [column.name for column in contract.columns]
+    inserted = [*columns, "_position", "_is_deleted", "_incomplete", "_column_positions"]
+    statement = f"""
+merge into {silver} t using {staging} s on {" and ".join(f"t.`{name}` = s.`{name}`" for name in contract.key)}
+when matched and {_changes(contract, source, target)} then update set {_sets(contract, source, target, stamp)}
+when not matched then insert ({_list(inserted)}, `_merged_at`)
+  values ({", ".join(f"s.`{name}`" for name in inserted)}, {stamp})"""
+    if truncate_floor != NEVER:
+        floor = _Floor(contract, truncate_floor)
+        statement += f"""
+when not matched by source and {_changes(contract, floor, target)} then update set {
+            _sets(contract, floor, target, stamp)
+        }"""
+    return statement
+
+
+class _Side:
+    """SQL of a row's stamps and values."""
+
+    def __init__(self, alias: str):
+        self._alias = alias
+        self.existence = f"concat({alias}.`_position`, if({alias}.`_is_deleted`, '{EMPTIED}', ''))"
+
+    def stamp(self, name: str) -> str:
+        return f"coalesce({self._alias}.`_column_positions`['{name}'], {self.existence})"
+
+    def value(self, name: str) -> str:
+        return f"{self._alias}.`{name}`"
+
+
+class _Floor:
+    """A row that a truncate at the floor emptied: joined with the rows that the batch doesn't name."""
+
+    def __init__(self, contract: Contract, floor: str):
+        self.existence = f"'{floor}{EMPTIED}'"
+        self._types = {column.name: column.spark_type for column in contract.columns}
+
+    def stamp(self, name: str) -> str:
+        return self.existence
+
+    def value(self, name: str) -> str:
+        return f"cast(null as {self._types[name]})"
+
+
+def _wins(name: str, one: _Side | _Floor, other: _Side) -> str:
+    """`one` has the greater (stamp, value), null being the least value."""
+    mine, theirs = one.value(name), other.value(name)
+    greater = f"coalesce({mine} > {theirs}, {mine} is not null and {theirs} is null)"
+    newer, level = (f"{one.stamp(name)} {sign} {other.stamp(name)}" for sign in (">", "="))
+    return f"({newer} or ({level} and {greater}))"
+
+
+def _changes(contract: Contract, one: _Side | _Floor, other: _Side) -> str:
+    wins = [_wins(column.name, one, other) for column in contract.values]
+    return f"({' or '.join([f'{one.existence} > {other.existence}', *wins])})"
+
+
+def _sets(contract: Contract, one: _Side | _Floor, other: _Side, merged_at: str) -> str:
+    names = [column.name for column in contract.values]
+    existence = f"greatest({one.existence}, {other.existence})"
+    stamps = [(name, f"greatest({one.stamp(name)}, {other.stamp(name)})") for name in names]
+    sets = {name: f"if({_wins(name, one, other)}, {one.value(name)}, {other.value(name)})" for name in names}
+    sets |= {
+        "_position": f"left({existence}, {LENGTH})",
+        "_is_deleted": f"{existence} like '%{EMPTIED}'",
+        "_incomplete": incomplete(existence, [stamp for _, stamp in stamps]),
+        "_column_positions": differing(existence, stamps),
+        "_merged_at": merged_at,
+    }
+    return ", ".join(f"t.`{name}` = {value}" for name, value in sets.items())
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

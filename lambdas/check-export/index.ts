@@ -1,0 +1,114 @@
+import { DescribeExportTasksCommand, RDSClient } from '@aws-sdk/client-rds';
+import { S3Client } from '@aws-sdk/client-s3';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { documentClient } from '../shared/document-client';
+import { readEnv, text, type Variables } from '../shared/env';
+import { bare, databaseSource, exportFolder, startedExport, type StartedExport } from '../shared/export';
+import { log } from '../shared/log';
+import { parse } from '../shared/parse';
+import { platform, type Platform } from '../shared/platform';
+import { recordExport } from '../shared/run-records';
+import { hasParquet, tableStatuses } from './landed';
+import { checkTables, taskStatus } from './verdict';
+
+const environment = { LANDING_BUCKET: text, EXPORT_PREFIX: text, RUNS_TABLE: text };
+
+export interface Deps {
+  readonly env: Variables;
+  readonly platform: () => Platform;
+  readonly rds: RDSClient;
+  readonly s3: S3Client;
+  readonly runs: DynamoDBDocumentClient;
+  readonly now: () => Date;
+}
+
+/** A table that is ready to be loaded. */
+export interface LandedTable {
+  readonly dataset: string;
+  /** Folder below `export`: `<database>/<schema>.<table>`. */
+  readonly table: string;
+  /** Root of the export, with a slash at its end. */
+  readonly export: string;
+  readonly exportId: string;
+  readonly position: string;
+  readonly committedAt: string;
+  /** RDS says that every row is there: only then may the load delete. */
+  readonly complete: boolean;
+}
+
+export type CheckedExport = StartedExport & { status: 'running' | 'complete'; tables: LandedTable[] };
+
+/**
+ * Says whether an export is complete, and which tables it landed.
+ * A complete table without a Parquet file is left out, with a log line: nothing is loaded and nothing deleted.
+ * @throws Error when the export failed, landed nothing, or lacks a table of the source.
+ */
+export const makeHandler =
+  (deps: Deps) =>
+  async (event: unknown): Promise<CheckedExport> => {
+    const config = readEnv(environment, deps.env);
+    const started = parse('check-export', startedExport, event);
+    const source = databaseSource(deps.platform(), started.source);
+    const record = (status: 'running' | 'complete' | 'failed') =>
+      recordExport({ client: deps.runs, table: config.RUNS_TABLE }, { ...started, status }, deps.now());
+
+    try {
+      const { ExportTasks } = await deps.rds.send(
+        new DescribeExportTasksCommand({ ExportTaskIdentifier: started.exportId }),
+      );
+      const task = ExportTasks?.find((t) => t.ExportTaskIdentifier === started.exportId);
+      if (taskStatus(started.exportId, task) === 'running') return { ...started, status: 'running', tables: [] };
+
+      const tables = await landedTables(deps.s3, config.LANDING_BUCKET, bare(config.EXPORT_PREFIX), started, source);
+      await record('complete');
+      return { ...started, status: 'complete', tables };
+    } catch (error) {
+      await record('failed');
+      throw error;
+    }
+  };
+
+async function landedTables(
+  s3: S3Client,
+  bucket: string,
+  prefix: string,
+  started: StartedExport,
+  source: ReturnType<typeof databaseSource>,
+): Promise<LandedTable[]> {
+  const { exportId, position, committedAt } = started;
+  const root = `${prefix}/${exportId}/`;
+  if (!(await hasParquet(s3, bucket, root))) {
+    throw new Error(
+      `Export ${exportId} says that it is complete, and there is no Parquet file below s3://${bucket}/${root}: ` +
+        'check that the tables exist in the database and that the export role may write there',
+    );
+  }
+  checkTables(exportId, source, await tableStatuses(s3, bucket, root, exportId));
+  const tables: LandedTable[] = [];
+  for (const dataset of source.datasets) {
+    const table = exportFolder(source, dataset);
+    if (await hasParquet(s3, bucket, `${root}${table}/`)) {
+      tables.push({
+        dataset,
+        table,
+        export: `s3://${bucket}/${root}`,
+        exportId,
+        position,
+        committedAt,
+        complete: true,
+      });
+    } else {
+      log('table without Parquet left out', { dataset, exportId });
+    }
+  }
+  return tables;
+}
+
+export const handler = makeHandler({
+  env: process.env,
+  platform,
+  rds: new RDSClient(),
+  s3: new S3Client(),
+  runs: documentClient(),
+  now: () => new Date(),
+});

@@ -1,0 +1,90 @@
+import { RedshiftDataClient } from '@aws-sdk/client-redshift-data';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import { documentClient } from '../shared/document-client';
+import { readEnv, text, type Variables } from '../shared/env';
+import { log } from '../shared/log';
+import { parse } from '../shared/parse';
+import { platform, type Platform } from '../shared/platform';
+import { sleep, type Sleep } from '../shared/retry';
+import { recordPublish } from '../shared/run-records';
+import { runStatement } from '../shared/statement';
+import { groupRows, selectSql } from './rows';
+import { expireOld, flipPointer, writeVersion } from './store';
+
+const environment = {
+  WORKGROUP: text,
+  DATABASE: text,
+  /** Left out, the handler's role logs in as itself (`IAMR:<role>`). */
+  SECRET_ARN: text.optional(),
+  SERVING_TABLE: text,
+  RUNS_TABLE: text,
+};
+
+/** Rows of one endpoint; more are no aggregate. */
+const MOST_ROWS = 100_000;
+
+export interface Deps {
+  readonly env: Variables;
+  readonly platform: () => Platform;
+  readonly redshift: RedshiftDataClient;
+  readonly dynamo: DynamoDBDocumentClient;
+  readonly now: () => Date;
+  readonly sleep: Sleep;
+}
+
+export interface Published {
+  readonly runId: string;
+  readonly publishedAt: string;
+  readonly endpoints: readonly { path: string; rows: number; current: boolean }[];
+}
+
+/**
+ * Copies each endpoint's aggregate from gold to the serving table, as a new version that becomes visible at once.
+ * @throws Error when a model can't be read or has too many rows; what was published before stays.
+ */
+export const makeHandler =
+  (deps: Deps) =>
+  async (event: unknown): Promise<Published> => {
+    const config = readEnv(environment, deps.env);
+    const { runId } = parse('publish-aggregates', z.object({ runId: z.string().min(1) }), event);
+    const publishedAt = deps.now().toISOString();
+    const version = `${publishedAt}.${runId}`;
+    const warehouse = {
+      client: deps.redshift,
+      workgroup: config.WORKGROUP,
+      database: config.DATABASE,
+      secretArn: config.SECRET_ARN,
+      sleep: deps.sleep,
+    };
+    const serving = { client: deps.dynamo, table: config.SERVING_TABLE, sleep: deps.sleep };
+
+    const endpoints = [];
+    for (const endpoint of deps.platform().endpoints) {
+      const rows = await runStatement(warehouse, selectSql(endpoint));
+      if (rows.length > MOST_ROWS) {
+        throw new Error(
+          `gold.${endpoint.model} has ${rows.length} rows; an endpoint answers at most ${MOST_ROWS}: aggregate further`,
+        );
+      }
+      await writeVersion(serving, endpoint.path, version, groupRows(endpoint, rows));
+      const current = await flipPointer(serving, endpoint.path, { version, publishedAt, rows: rows.length });
+      const expired = await expireOld(serving, endpoint.path, deps.now());
+      endpoints.push({ path: endpoint.path, rows: rows.length, current });
+      log('endpoint published', { path: endpoint.path, rows: rows.length, version, current, expired });
+    }
+    await recordPublish(
+      { client: deps.dynamo, table: config.RUNS_TABLE },
+      { run_id: runId, published_at: publishedAt },
+    );
+    return { runId, publishedAt, endpoints };
+  };
+
+export const handler = makeHandler({
+  env: process.env,
+  platform,
+  redshift: new RedshiftDataClient(),
+  dynamo: documentClient(),
+  now: () => new Date(),
+  sleep,
+});

@@ -1,0 +1,142 @@
+import {
+  BatchWriteCommand,
+  type BatchWriteCommandInput,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  type DynamoDBDocumentClient,
+} from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import { parse } from '../shared/parse';
+import { backOff, type Sleep } from '../shared/retry';
+import { dataKey, manifestKey, manifestSort, POINTER, rankKey, versionKey } from '../shared/serving';
+
+/** The serving table. */
+export interface Serving {
+  readonly client: DynamoDBDocumentClient;
+  readonly table: string;
+  readonly sleep: Sleep;
+}
+
+interface Key {
+  readonly pk: string;
+  readonly sk: string;
+}
+type Item = Key & Readonly<Record<string, string | number>>;
+
+const key = z.object({ pk: z.string(), sk: z.string() });
+type WriteRequest = NonNullable<BatchWriteCommandInput['RequestItems']>[string][number];
+const ATTEMPTS = 10;
+const LOT = 25;
+const LANES = 8;
+/** Days for which an old version can still be read. */
+const KEEP_DAYS = 1;
+
+/** Writes all rows of a version; nobody sees them before the pointer names it. */
+export async function writeVersion(
+  serving: Serving,
+  path: string,
+  version: string,
+  groups: ReadonlyMap<string, readonly string[]>,
+): Promise<void> {
+  await serving.client.send(new PutCommand({ TableName: serving.table, Item: { pk: path, sk: versionKey(version) } }));
+  const items = [...groups].flatMap(([filter, rows]): Item[] => [
+    { pk: manifestKey(path, version), sk: manifestSort(filter), rows: rows.length },
+    ...rows.map((row, rank) => ({ pk: dataKey(path, version, filter), sk: rankKey(rank), row })),
+  ]);
+  await writeAll(serving, items);
+}
+
+/**
+ * Makes a version the one that is answered. A newer one stays: then false is returned.
+ * @param publishedAt ISO 8601 UTC
+ */
+export async function flipPointer(
+  serving: Serving,
+  path: string,
+  pointer: { readonly version: string; readonly publishedAt: string; readonly rows: number },
+): Promise<boolean> {
+  const command = new PutCommand({
+    TableName: serving.table,
+    Item: { pk: path, sk: POINTER, version: pointer.version, published_at: pointer.publishedAt, rows: pointer.rows },
+    ConditionExpression: 'attribute_not_exists(version) OR version <= :version',
+    ExpressionAttributeValues: { ':version': pointer.version },
+  });
+  try {
+    await serving.client.send(command);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;
+    throw error;
+  }
+}
+
+/** Lets every version older than the current one expire, those that a broken run left behind included. */
+export async function expireOld(serving: Serving, path: string, now: Date): Promise<number> {
+  const { Item } = await serving.client.send(
+    new GetCommand({ TableName: serving.table, Key: { pk: path, sk: POINTER }, ConsistentRead: true }),
+  );
+  const current = parse(`Pointer of ${path}`, z.object({ version: z.string() }), Item).version;
+  const begun = await query(serving, path, versionKey(''));
+  const old = begun.map((item) => item.sk.slice(versionKey('').length)).filter((version) => version < current);
+  for (const version of old) await expire(serving, path, version, now);
+  return old.length;
+}
+
+async function expire(serving: Serving, path: string, version: string, now: Date): Promise<void> {
+  const expires_at = Math.floor(now.getTime() / 1000) + KEEP_DAYS * 86_400;
+  const manifest = await query(serving, manifestKey(path, version));
+  for (const { sk } of manifest) {
+    const rows = await query(serving, dataKey(path, version, sk === manifestSort('') ? '' : sk));
+    await writeAll(
+      serving,
+      rows.map((row) => ({ ...row, expires_at })),
+    );
+  }
+  await writeAll(
+    serving,
+    manifest.map((item) => ({ ...item, expires_at })),
+  );
+  await writeAll(serving, [{ pk: path, sk: versionKey(version) }], 'delete');
+}
+
+async function query(serving: Serving, pk: string, begins?: string): Promise<Item[]> {
+  const items: Item[] = [];
+  let ExclusiveStartKey: Record<string, unknown> | undefined;
+  do {
+    const page = await serving.client.send(
+      new QueryCommand({
+        TableName: serving.table,
+        KeyConditionExpression: begins === undefined ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :sk)',
+        ExpressionAttributeValues: { ':pk': pk, ...(begins !== undefined && { ':sk': begins }) },
+        ConsistentRead: true,
+        ExclusiveStartKey,
+      }),
+    );
+    for (const item of page.Items ?? []) items.push({ ...item, ...parse('Serving item', key, item) });
+    ExclusiveStartKey = page.LastEvaluatedKey;
+  } while (ExclusiveStartKey);
+  return items;
+}
+
+/** In lots of 25, DynamoDB's most, eight lots side by side. */
+async function writeAll(serving: Serving, items: readonly Item[], kind: 'put' | 'delete' = 'put'): Promise<void> {
+  const lots = Array.from({ length: Math.ceil(items.length / LOT) }, (_, i) => items.slice(i * LOT, (i + 1) * LOT));
+  for (let at = 0; at < lots.length; at += LANES) {
+    await Promise.all(lots.slice(at, at + LANES).map((lot) => writeLot(serving, lot, kind)));
+  }
+}
+
+/** What DynamoDB leaves unprocessed is sent again. */
+async function writeLot(serving: Serving, items: readonly Item[], kind: 'put' | 'delete'): Promise<void> {
+  const { table } = serving;
+  let left: WriteRequest[] = items.map((Item) =>
+    kind === 'put' ? { PutRequest: { Item } } : { DeleteRequest: { Key: { pk: Item.pk, sk: Item.sk } } },
+  );
+  for (let attempt = 1; left.length > 0; attempt++) {
+    if (attempt > ATTEMPTS) throw new Error(`DynamoDB left ${left.length} items of ${table} unwritten; publish again`);
+    if (attempt > 1) await serving.sleep(backOff(attempt - 1));
+    const answer = await serving.client.send(new BatchWriteCommand({ RequestItems: { [table]: left } }));
+    left = answer.UnprocessedItems?.[table] ?? [];
+  }
+}

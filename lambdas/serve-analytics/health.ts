@@ -1,0 +1,68 @@
+import type { Contract } from '../shared/contract';
+import type { Platform } from '../shared/platform';
+import { parsePosition } from '../shared/position';
+import { jobRecords, lastPublish, type JobRecord, type RunRecords } from '../shared/run-records';
+
+/** How fresh a dataset is. */
+export interface DatasetHealth {
+  readonly dataset: string;
+  /** `never`: nothing was loaded yet. */
+  readonly status: 'ok' | 'stale' | 'never';
+  /** Everything that the source committed until then is in silver. ISO 8601 UTC. */
+  readonly as_of: string | null;
+  /** From the contract; null: no limit. */
+  readonly freshness_hours: number | null;
+}
+
+export interface Health {
+  readonly status: 'ok' | 'stale';
+  readonly datasets: readonly DatasetHealth[];
+  readonly gold: { readonly published_at: string | null };
+}
+
+/** The health of all datasets. Something that is late or has never come makes the whole `stale`. */
+export async function readHealth(platform: Platform, runs: RunRecords, now: Date): Promise<Health> {
+  const collected = new Set(platform.sources.flatMap((s) => (s.kind === 'collector' ? [s.dataset] : [])));
+  const datasets = await Promise.all(
+    platform.contracts.map(async (contract) =>
+      datasetHealth(contract, asOf(await jobRecords(runs, contract.dataset), collected.has(contract.dataset)), now),
+    ),
+  );
+  const published = (await lastPublish(runs))?.published_at ?? null;
+  const ok = published !== null && datasets.every((dataset) => dataset.status === 'ok');
+  return { status: ok ? 'ok' : 'stale', datasets, gold: { published_at: published } };
+}
+
+/** A dataset against its contract's freshness. */
+export function datasetHealth(contract: Contract, time: Date | undefined, now: Date): DatasetHealth {
+  const freshness_hours = contract.freshnessHours ?? null;
+  const { dataset } = contract;
+  if (!time) return { dataset, status: 'never', as_of: null, freshness_hours };
+  const hours = (now.getTime() - time.getTime()) / 3_600_000;
+  const status = freshness_hours !== null && hours > freshness_hours ? 'stale' : 'ok';
+  return { dataset, status, as_of: time.toISOString(), freshness_hours };
+}
+
+/**
+ * The newest time that the records vouch for: of what was merged, the newest commit; of a snapshot that was loaded, its
+ * creation (an unchanged source commits nothing new). A collector's events come when they come: there, a merge that
+ * found none vouches for its own time.
+ */
+export function asOf(records: readonly JobRecord[], collected: boolean): Date | undefined {
+  const times = records.flatMap((record) => {
+    const said = [record.newest_committed_at];
+    if (collected && record.sk === 'merge') said.push(record.finished_at);
+    const known = said.flatMap((text) => (text ? [new Date(text)] : []));
+    const snapshot = record.sk === 'load_snapshot' ? snapshotTime(record.position) : undefined;
+    return snapshot ? [...known, snapshot] : known;
+  });
+  const valid = times.filter((time) => !Number.isNaN(time.getTime()));
+  return valid.sort((a, b) => b.getTime() - a.getTime()).at(0);
+}
+
+/** A snapshot that stands alone has its creation time for a position, in epoch 0. */
+function snapshotTime(text: string | null | undefined): Date | undefined {
+  if (!text) return undefined;
+  const { epoch, log } = parsePosition(text);
+  return epoch === 0n ? new Date(Number(log / 1000n)) : undefined;
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import type { Platform } from './platform';
+import type { DatabaseSource } from './source';
+
+/** An export of one snapshot of a source: what `start-export` answers and `check-export` takes. */
+export const startedExport = z.object({
+  source: z.string(),
+  exportId: z.string(),
+  snapshotId: z.string(),
+  /** Position of every row in it. */
+  position: z.string(),
+  /** When the snapshot was taken, ISO 8601 UTC. */
+  committedAt: z.string(),
+});
+export type StartedExport = z.infer<typeof startedExport>;
+
+/** The database source of that name. @throws Error when there is none. */
+export function databaseSource(platform: Platform, name: string): DatabaseSource {
+  const databases = platform.sources.filter((source) => source.kind === 'database');
+  const found = databases.find((source) => source.name === name);
+  if (found) return found;
+  throw new Error(
+    `No database source ${JSON.stringify(name)}: there are ${databases.map((d) => d.name).join(', ') || 'none'}`,
+  );
+}
+
+/** A dataset's table as RDS names it in exports: `database.schema.table`. */
+export const exportTarget = (source: DatabaseSource, dataset: string): string =>
+  `${source.database}.${source.schema}.${dataset}`;
+
+/** The folder of a dataset's Parquet below the export's root: `database/schema.table`. */
+export const exportFolder = (source: DatabaseSource, dataset: string): string =>
+  `${source.database}/${source.schema}.${dataset}`;
+
+/** The prefix without slashes at its ends, as RDS takes it (`S3Prefix`). */
+export const bare = (prefix: string): string => prefix.replace(/^\/+|\/+$/g, '');

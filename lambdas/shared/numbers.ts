@@ -1,0 +1,34 @@
+/** Strings, to be passed over, and numbers of a JSON text. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/**
+ * The first number of a valid JSON text that `JSON.parse` would change, as it is written; undefined when all survive.
+ * `9007199254740993` would come out as `9007199254740992`.
+ */
+export function lossyNumber(jsonText: string): string | undefined {
+  for (const [token] of jsonText.matchAll(TOKENS)) {
+    if (!token.startsWith('"') && decimalForm(token) !== decimalForm(String(Number(token)))) return token;
+  }
+  return undefined;
+}
+
+/** A number's digits and power of ten, without zeros at either end, so that equal numbers have one form. */
+function decimalForm(text: string): string {
+  const [, sign, whole, fraction = '', power = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];
+  if (whole === undefined) return text;
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return '0';
+  return `${sign}${significant}e${Number(power) - fraction.length + digits.length - significant.length}`;
+}
+
+/** A number's text without a power of ten: `1e-7` → `0.0000001`. */
+export function expand(text: string): string {
+  const [, sign, whole, fraction = '', power] = /^(-?)(\d+)(?:\.(\d+))?e([+-]?\d+)$/i.exec(text) ?? [];
+  if (power === undefined) return text;
+  const digits = whole + fraction;
+  const point = whole.length + Number(power);
+  if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`;
+  const padded = digits.padEnd(point, '0');
+  return `${sign}${padded.slice(0, point)}${padded.length > point ? `.${padded.slice(point)}` : ''}`;
+}

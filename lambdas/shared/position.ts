@@ -1,0 +1,41 @@
+/**
+ * Where a change stands in the order of its source: `EEEE.LLL….OOO…` (epoch 4 digits, log position 26, ordinal 20).
+ * The strings order as the numbers do. Numbers are BigInt: log positions exceed what a double keeps.
+ */
+export interface Position {
+  /** Raised when the source's log starts anew. */
+  readonly epoch: bigint;
+  /** The source's log position; for a source without one, microseconds since 1970 UTC. */
+  readonly log: bigint;
+  /** Place within the transaction or the request, from 0. */
+  readonly ordinal: bigint;
+}
+
+const WIDTHS = { epoch: 4, log: 26, ordinal: 20 } as const;
+
+/** @throws Error when a part is negative or wider than its place. */
+export function formatPosition(position: Position): string {
+  return (['epoch', 'log', 'ordinal'] as const)
+    .map((part) => {
+      const digits = position[part].toString();
+      if (position[part] < 0n || digits.length > WIDTHS[part]) {
+        throw new Error(`Position: ${part} is ${digits}; a whole number of at most ${WIDTHS[part]} digits is allowed`);
+      }
+      return digits.padStart(WIDTHS[part], '0');
+    })
+    .join('.');
+}
+
+/** @throws Error when the text is no position. */
+export function parsePosition(text: string): Position {
+  const match = /^(\d{4})\.(\d{26})\.(\d{20})$/.exec(text);
+  if (!match) throw new Error(`Position ${JSON.stringify(text)}: expected EEEE.L{26}.O{20}, digits only`);
+  return { epoch: BigInt(match[1]), log: BigInt(match[2]), ordinal: BigInt(match[3]) };
+}
+
+/** A time as a log position: microseconds since 1970 UTC. */
+export const micros = (time: Date): bigint => BigInt(time.getTime()) * 1000n;
+
+/** Position of what a snapshot tells when no stream runs beside it: epoch 0, the snapshot's creation time. */
+export const snapshotPosition = (created: Date): string =>
+  formatPosition({ epoch: 0n, log: micros(created), ordinal: 0n });

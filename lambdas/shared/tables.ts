@@ -1,0 +1,141 @@
+import type { ColumnType, Contract } from './contract';
+
+/** A type as Iceberg's specification spells it. The only nested one in use is `map<string,string>`. */
+export type IcebergType = string;
+
+/** A column of a lake table. All are optional: a tombstone has only its key. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: IcebergType;
+  readonly doc: string;
+  /** Former names, oldest first. */
+  readonly previousNames: readonly string[];
+}
+
+/** How the files of a lake table are laid out: one field. */
+export interface TablePartition {
+  readonly column: string;
+  /** As Iceberg spells it: `day`, `bucket[16]`. */
+  readonly transform: string;
+}
+
+/** A lake table as it should be. */
+export interface TableDeclaration {
+  readonly layer: 'bronze' | 'silver' | 'quarantine';
+  readonly name: string;
+  readonly columns: readonly TableColumn[];
+  readonly partition: TablePartition;
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+/** Property: version of the contract that a table was last brought to. */
+export const CONTRACT_VERSION = 'moraine.contract-version';
+/** Property: names of the key's columns, comma-separated. */
+export const KEY = 'moraine.key';
+
+/** The type in which a contract's column is stored. */
+export function icebergType(type: ColumnType): IcebergType {
+  switch (type.name) {
+    case 'bigint':
+      return 'long';
+    case 'varchar':
+      return 'string';
+    case 'decimal':
+      return `decimal(${type.precision},${type.scale})`;
+    default:
+      return type.name;
+  }
+}
+
+/**
+ * `bronze.<dataset>`: one row for each thing a source told, appended only, partitioned by the day of ingestion.
+ * @see https://iceberg.apache.org/docs/1.10.0/configuration/#write-properties
+ */
+export function bronzeTable(contract: Contract): TableDeclaration {
+  return {
+    layer: 'bronze',
+    name: contract.dataset,
+    columns: [
+      ...contractColumns(contract),
+      column('_op', 'string', 'upsert, delete or truncate.'),
+      column('_position', 'string', 'Where the change stands in the order of its source.'),
+      column('_committed_at', 'timestamptz', 'When the source made the change.'),
+      column('_ingested_at', 'timestamptz', 'When the platform took it.'),
+      column('_missing', 'string', 'Columns that the change does not carry, comma-separated; empty if it carries all.'),
+      column('_origin', 'string', 'Where exactly it came from; two deliveries of one change have one origin.'),
+    ],
+    partition: { column: '_ingested_at', transform: 'day' },
+    properties: { ...HOUSEKEEPING, ...contractProperties(contract) },
+  };
+}
+
+/** `silver.<dataset>`: one row for each key as it is now, bucketed by the first key column, merged on read. */
+export function silverTable(contract: Contract): TableDeclaration {
+  return {
+    layer: 'silver',
+    name: contract.dataset,
+    columns: [
+      ...contractColumns(contract),
+      column('_position', 'string', 'Position of the newest change to the row.'),
+      column('_is_deleted', 'boolean', 'The row is a tombstone.'),
+      column('_incomplete', 'boolean', 'Some column of the living row has never been told.'),
+      column('_merged_at', 'timestamptz', 'When the row was last merged.'),
+      column('_column_positions', 'map<string,string>', 'Stamps of the columns that differ from the row’s own.'),
+    ],
+    partition: { column: contract.key[0], transform: `bucket[${contract.bucketCount}]` },
+    properties: {
+      ...HOUSEKEEPING,
+      'write.delete.mode': 'merge-on-read',
+      'write.update.mode': 'merge-on-read',
+      'write.merge.mode': 'merge-on-read',
+      'write.delete.granularity': 'file',
+      'write.distribution-mode': 'hash',
+      ...contractProperties(contract),
+    },
+  };
+}
+
+/** `quarantine.rejected`: rows of all datasets that broke their contract, each with its reason. */
+export function quarantineTable(): TableDeclaration {
+  return {
+    layer: 'quarantine',
+    name: 'rejected',
+    columns: [
+      column('dataset', 'string', 'The dataset that the row was meant for.'),
+      column('reason', 'string', 'Why it was rejected: the value got and what is allowed.'),
+      column('column_name', 'string', 'The column at fault, if it is one.'),
+      column('payload', 'string', 'The row as it came, JSON.'),
+      column('_position', 'string', 'Its position, if it had one.'),
+      column('_origin', 'string', 'Where exactly it came from.'),
+      column('_quarantined_at', 'timestamptz', 'When it was put here.'),
+    ],
+    partition: { column: '_quarantined_at', transform: 'day' },
+    properties: HOUSEKEEPING,
+  };
+}
+
+/** Every lake table that the contracts ask for, in the order in which they are made. */
+export function allTables(contracts: readonly Contract[]): TableDeclaration[] {
+  return [...contracts.flatMap((contract) => [bronzeTable(contract), silverTable(contract)]), quarantineTable()];
+}
+
+/** Old metadata files go as new ones come: Firehose commits every minute. Snapshots are not touched by this. */
+const HOUSEKEEPING = {
+  'write.metadata.delete-after-commit.enabled': 'true',
+  'write.metadata.previous-versions-max': '100',
+};
+
+const contractProperties = (contract: Contract): Record<string, string> => ({
+  [CONTRACT_VERSION]: contract.version,
+  [KEY]: contract.key.join(','),
+});
+
+const contractColumns = (contract: Contract): TableColumn[] =>
+  contract.columns.map(({ name, type, description, previousNames }) => ({
+    name,
+    type: icebergType(type),
+    doc: description,
+    previousNames,
+  }));
+
+const column = (name: string, type: IcebergType, doc: string): TableColumn => ({ name, type, doc, previousNames: [] });

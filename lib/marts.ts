@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import { Annotations, ArnFormat, Duration, IgnoreMode, Stack } from 'aws-cdk-lib';
+import { BuildSpec, ComputeType, LinuxBuildImage, Project, Source, type ISource } from 'aws-cdk-lib/aws-codebuild';
+import { SubnetType, type IVpc } from 'aws-cdk-lib/aws-ec2';
+import { Asset } from 'aws-cdk-lib/aws-s3-assets';
+import { Construct } from 'constructs';
+import { acknowledge, acknowledgeResource } from './acknowledge';
+import type { Basis } from './basis';
+import type { Catalogue } from './catalogue';
+import { Handler } from './handler';
+import { HandlerResource } from './handler-resource';
+import { Logs } from './logs';
+import type { Serving } from './serving';
+import type { Warehouse } from './warehouse';
+
+const DBT = join(__dirname, '..', 'dbt');
+/** What dbt itself writes into its folder. */
+const NOT_SOURCE = ['target', 'logs', 'dbt_packages', '.user.yml', '__pycache__'];
+
+export interface MartsProps extends Basis {
+  readonly vpc: IVpc;
+  readonly warehouse: Warehouse;
+  readonly catalogue: Catalogue;
+  readonly serving: Serving;
+  /**
+   * Folder with dbt's wheels and their `requirements.txt`.
+   * @default - none: synth warns, for a build would have nothing to install
+   */
+  readonly wheels?: string;
+}
+
+/**
+ * From silver to gold: a CodeBuild project that runs `dbt/buildspec.yml` within the VPC, without internet, on wheels
+ * that `npm run deploy` collects in `.cache/dbt-wheels`; and the set-up of the warehouse (external schema `silver`,
+ * schemas, grants to the roles of dbt and of publishing) before the first run.
+ * @see https://docs.aws.amazon.com/codebuild/latest/userguide/vpc-support.html
+ */
+export class Marts extends Construct {
+  readonly build: Project;
+
+  constructor(scope: Construct, id: string, props: MartsProps) {
+    super(scope, id);
+    this.build = this.project(props);
+    this.setUp(props);
+  }
+
+  private project(props: MartsProps): Project {
+    const { warehouse, vpc, key } = props;
+    const source = new Asset(this, 'Source', { path: DBT, ignoreMode: IgnoreMode.GIT, exclude: NOT_SOURCE });
+    const build = new Project(this, 'Build', {
+      description: 'dbt build: silver to gold',
+      source: Source.s3({ bucket: source.bucket, path: source.s3ObjectKey }),
+      secondarySources: this.wheels(props.wheels),
+      buildSpec: BuildSpec.fromSourceFilename('buildspec.yml'),
+      environment: { buildImage: LinuxBuildImage.AMAZON_LINUX_2023_5, computeType: ComputeType.SMALL },
+      environmentVariables: {
+        DBT_TARGET: { value: 'redshift' },
+        WAREHOUSE_HOST: { value: warehouse.host },
+        WAREHOUSE_WORKGROUP: { value: warehouse.workgroupName },
+        WAREHOUSE_DATABASE: { value: warehouse.database },
+      },
+      vpc,
+      subnetSelection: { subnetType: SubnetType.PRIVATE_ISOLATED },
+      securityGroups: [warehouse.clients],
+      encryptionKey: key,
+      grantReportGroupPermissions: false,
+      timeout: Duration.hours(2),
+      queuedTimeout: Duration.minutes(30),
+      logging: { cloudWatch: { logGroup: new Logs(this, 'BuildLogs', props) } },
+    });
+    warehouse.grantConnect(build);
+    this.acknowledge(build, source);
+    return build;
+  }
+
+  private acknowledge(build: Project, source: Asset): void {
+    const role = build.role!;
+    const arn = (service: string, resource: string, resourceName: string, arnFormat: ArnFormat) =>
+      Stack.of(this).formatArn({ service, resource, resourceName, arnFormat });
+    const interfaces = arn('ec2', 'network-interface', '*', ArnFormat.SLASH_RESOURCE_NAME);
+    const logs = arn('logs', 'log-group', `/aws/codebuild/${build.projectName}:*`, ArnFormat.COLON_RESOURCE_NAME);
+    acknowledgeResource(role, interfaces, 'CodeBuild makes its interface in the VPC; a condition names the subnets.');
+    acknowledgeResource(role, logs, "CDK's own grant on the project's log streams.");
+    acknowledge(build, {
+      'AwsSolutions-IAM5[Resource::*]': 'EC2 describes, makes and deletes interfaces without naming resources.',
+      'AwsSolutions-IAM5[Action::s3:GetObject*]': "CDK's own grant on the bucket of its assets.",
+      'AwsSolutions-IAM5[Action::s3:GetBucket*]': "CDK's own grant on the bucket of its assets.",
+      'AwsSolutions-IAM5[Action::s3:List*]': "CDK's own grant on the bucket of its assets.",
+      'AwsSolutions-IAM5[Action::kms:GenerateDataKey*]': "CDK's own grant on the key of the build's artefacts.",
+      'AwsSolutions-IAM5[Action::kms:ReEncrypt*]': "CDK's own grant on the key of the build's artefacts.",
+    });
+    acknowledgeResource(role, source.bucket.arnForObjects('*'), "CDK's own grant on the bucket of its assets.");
+  }
+
+  private wheels(path?: string): ISource[] | undefined {
+    if (!path) {
+      Annotations.of(this).addWarningV2(
+        'moraine:dbt-wheels',
+        'The dbt build has no wheels to install: deploy with npm run deploy, which collects them in .cache/dbt-wheels.',
+      );
+      return undefined;
+    }
+    const wheels = new Asset(this, 'Wheels', { path });
+    return [Source.s3({ identifier: 'wheels', bucket: wheels.bucket, path: wheels.s3ObjectKey })];
+  }
+
+  private setUp(props: MartsProps): void {
+    const { warehouse } = props;
+    const variables = {
+      WORKGROUP: warehouse.workgroupName,
+      DATABASE: warehouse.database,
+      SECRET_ARN: warehouse.adminSecret.secretArn,
+      SPECTRUM_ROLE_ARN: warehouse.lakeRole.roleArn,
+      SILVER_DATABASE: props.catalogue.databaseName('silver'),
+      DBT_ROLE: this.build.role!.roleName,
+      PUBLISH_ROLE: props.serving.publish.role!.roleName,
+    };
+    const setUp = new Handler(this, 'SetUp', {
+      ...props,
+      name: 'set-up-warehouse',
+      variables,
+      timeout: Duration.minutes(10),
+    });
+    warehouse.grantDataApi(setUp);
+    warehouse.grantAdmin(setUp);
+    new HandlerResource(this, 'Warehouse', {
+      ...props,
+      handler: setUp,
+      resourceType: 'Custom::WarehouseSetUp',
+      // The handler reads its variables; the same values here call it again when one of them changes.
+      properties: variables,
+    });
+  }
+}

@@ -1,0 +1,33 @@
+import { datasetsOf, type Source } from '../lambdas/shared/source';
+
+/** How the rows of a source come to bronze when the pipeline runs. */
+export type WayIn =
+  /** RDS exports a snapshot, and each exported table is loaded. */
+  | 'snapshot'
+  /** They are there already: a stream brought them. */
+  | 'stream';
+
+/** A source as the pipeline sees it: how it arrives, and the datasets that are merged once it has. */
+export interface Branch {
+  readonly source: string;
+  readonly wayIn: WayIn;
+  readonly datasets: readonly { readonly dataset: string }[];
+}
+
+const WAYS_IN: Record<Source['kind'], WayIn> = { database: 'snapshot', collector: 'stream' };
+
+/**
+ * The pipeline's graph: a branch for each source, side by side; gold is built when all have ended well. The state
+ * machine maps over these branches, so it has the same states however many sources there are.
+ * @throws Error when there is no source at all.
+ */
+export function compileGraph(sources: readonly Source[]): readonly Branch[] {
+  if (sources.length === 0) {
+    throw new Error('sources/index.ts: there are no sources, so the pipeline has nothing to do; declare one');
+  }
+  return sources.map((source) => ({
+    source: source.name,
+    wayIn: WAYS_IN[source.kind],
+    datasets: datasetsOf(source).map((dataset) => ({ dataset })),
+  }));
+}

@@ -1,0 +1,116 @@
+import { CfnOutput, Fn, Stack, Stage, Tags } from 'aws-cdk-lib';
+import { Subscription, SubscriptionProtocol } from 'aws-cdk-lib/aws-sns';
+import type { Construct } from 'constructs';
+import type { Environment } from '../config/environment';
+import type { Platform } from '../lambdas/shared/platform';
+import { AlarmTopic } from './alarms';
+import { AnalyticsApi } from './analytics-api';
+import { ApiLogging } from './api-logging';
+import type { Basis } from './basis';
+import { Catalogue } from './catalogue';
+import { Dashboard } from './dashboard';
+import { EncryptionKey } from './encryption';
+import { EventCollector } from './event-collector';
+import { EventStream } from './event-stream';
+import { Marts } from './marts';
+import { Network } from './network';
+import { Pipeline } from './pipeline';
+import { RunRecords } from './run-records';
+import { Serving } from './serving';
+import { SnapshotExport } from './snapshot-export';
+import { SparkJobs } from './spark-jobs';
+import { Storage } from './storage';
+import { Tables } from './tables';
+import { Warehouse } from './warehouse';
+
+export interface PlatformStageProps {
+  readonly environment: Environment;
+  /** The declarations, read by `readDeclarations`. */
+  readonly platform: Platform;
+  /** Folder with dbt's wheels. @default - none, see `Marts` */
+  readonly wheels?: string;
+}
+
+/**
+ * One environment, whole: the table of contents. Stacks stand in the order in which rows meet them, split by what may
+ * be lost: `foundation`, `streams` and `warehouse` hold what cannot be made again, the others can be destroyed and
+ * deployed again.
+ */
+export class PlatformStage extends Stage {
+  private readonly definition: Environment;
+
+  constructor(scope: Construct, props: PlatformStageProps) {
+    const { environment, platform, wheels } = props;
+    super(scope, `moraine-${environment.name}`, { env: { account: environment.account, region: environment.region } });
+    this.definition = environment;
+    Tags.of(this).add('moraine:environment', environment.name);
+
+    const foundation = this.stack('Foundation', { stateful: true });
+    const key = new EncryptionKey(foundation, 'Key', { environment });
+    const alarms = new AlarmTopic(foundation, 'Alarms', { key });
+    const basis: Basis = { environment, platform, key, alarms };
+    const vpc = new Network(foundation, 'Network', { environment, key });
+    const { landing, lake, errors } = new Storage(foundation, 'Storage', { environment, key });
+    const catalogue = new Catalogue(foundation, 'Catalogue', { environment, lake });
+    const tables = new Tables(foundation, 'Tables', { ...basis, catalogue });
+    new ApiLogging(foundation, 'ApiLogging');
+    output(foundation, 'LandingBucket', landing.bucketName);
+    output(foundation, 'LakeBucket', lake.bucketName);
+    output(foundation, 'ErrorsBucket', errors.bucketName);
+
+    const streams = this.stack('Streams', { stateful: true });
+    const runs = new RunRecords(streams, 'RunRecords', { environment, key });
+    output(streams, 'RunsTable', runs.tableName);
+
+    const warehouseStack = this.stack('Warehouse', { stateful: true });
+    const warehouse = new Warehouse(warehouseStack, 'Warehouse', { ...basis, vpc, catalogue });
+
+    const ingestion = this.stack('Ingestion');
+    const exports = new SnapshotExport(ingestion, 'SnapshotExport', { ...basis, landing, runs });
+    const collectors = platform.sources.filter((source) => source.kind === 'collector');
+    if (collectors.length > 0) {
+      const stream = new EventStream(ingestion, 'EventStream', { ...basis, catalogue, errors, tables });
+      const collector = new EventCollector(ingestion, 'EventCollector', { ...basis, collectors, stream });
+      output(ingestion, 'CollectorUrl', collector.url);
+    }
+
+    const servingStack = this.stack('Serving');
+    const serving = new Serving(servingStack, 'Serving', { ...basis, warehouse, runs });
+    const api = new AnalyticsApi(servingStack, 'AnalyticsApi', { ...basis, serving: serving.table, runs });
+    output(servingStack, 'ServingTable', serving.table.tableName);
+    output(servingStack, 'AnalyticsApiUrl', api.url);
+
+    const transformation = this.stack('Transformation');
+    const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs });
+    const { build } = new Marts(transformation, 'Marts', { ...basis, vpc, warehouse, catalogue, serving, wheels });
+    const { publish } = serving;
+    const pipeline = new Pipeline(transformation, 'Pipeline', { ...basis, exports, jobs, build, publish });
+    output(transformation, 'PipelineArn', pipeline.stateMachine.stateMachineArn);
+
+    const operations = this.stack('Operations');
+    new Dashboard(operations, 'Dashboard', { environment, alarms });
+    for (const endpoint of environment.alarmEmails) {
+      new Subscription(operations, endpoint, { topic: alarms, protocol: SubscriptionProtocol.EMAIL, endpoint });
+    }
+  }
+
+  private stack(id: string, options: { stateful?: boolean } = {}): Stack {
+    const { name, removal } = this.definition;
+    return new EnvironmentStack(this, id, {
+      stackName: `moraine-${name}-${id.toLowerCase()}`,
+      description: `Moraine ${name}: ${id.toLowerCase()}`,
+      terminationProtection: options.stateful && removal === 'retain',
+    });
+  }
+}
+
+/** A stack whose three availability zones are the region's first three, told at deployment: synth looks nothing up. */
+class EnvironmentStack extends Stack {
+  override get availabilityZones(): string[] {
+    return [0, 1, 2].map((index) => Fn.select(index, Fn.getAzs()));
+  }
+}
+
+function output(stack: Stack, id: string, value: string): void {
+  new CfnOutput(stack, id, { value });
+}

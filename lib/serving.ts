@@ -1,0 +1,51 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, BillingMode, Table, TableEncryption, type ITable } from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import type { Basis } from './basis';
+import { grantItems } from './grants';
+import { Handler } from './handler';
+import type { Warehouse } from './warehouse';
+
+export interface ServingProps extends Basis {
+  readonly warehouse: Warehouse;
+  readonly runs: ITable;
+}
+
+/**
+ * The table that the analytics API answers from, and the handler that fills it from gold (`publish`). A version of an
+ * endpoint's rows is written whole, then shown at once; old versions go by themselves (`expires_at`). Publishing again
+ * rebuilds the table, so it is not kept when its stack goes.
+ */
+export class Serving extends Construct {
+  readonly table: Table;
+  readonly publish: Handler;
+
+  constructor(scope: Construct, id: string, props: ServingProps) {
+    super(scope, id);
+    this.table = new Table(this, 'Table', {
+      partitionKey: { name: 'pk', type: AttributeType.STRING },
+      sortKey: { name: 'sk', type: AttributeType.STRING },
+      timeToLiveAttribute: 'expires_at',
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      encryption: TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: props.key,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.publish = new Handler(this, 'Publish', {
+      ...props,
+      name: 'publish-aggregates',
+      variables: {
+        WORKGROUP: props.warehouse.workgroupName,
+        DATABASE: props.warehouse.database,
+        SERVING_TABLE: this.table.tableName,
+        RUNS_TABLE: props.runs.tableName,
+      },
+      timeout: Duration.minutes(15),
+      memorySize: 1024,
+    });
+    props.warehouse.grantDataApi(this.publish);
+    grantItems(this.table, this.publish, 'write');
+    grantItems(props.runs, this.publish, 'write');
+  }
+}

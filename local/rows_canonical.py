@@ -1,0 +1,89 @@
+"""Rows of different stores in one form, so that equal rows have equal hashes.
+
+Each store's rows become Arrow batches of the contract's types (times in microseconds, decimals at the contract's
+scale); from there one code path makes a text of each row and a 64-bit hash of it. Everything is streamed: what
+stays in memory is 16 bytes a row.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy
+import pandas
+import postgres_arrow
+import psycopg
+import pyarrow
+import pyarrow.compute
+from psycopg import sql
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "glue-jobs"))
+
+from common.contract import Column, Contract  # noqa: E402
+
+TYPES = {
+    "boolean": pyarrow.bool_(),
+    "int": pyarrow.int32(),
+    "bigint": pyarrow.int64(),
+    "double": pyarrow.float64(),
+    "date": pyarrow.date32(),
+    "timestamp": pyarrow.timestamp("us"),
+    "timestamptz": pyarrow.timestamp("us", "UTC"),
+}
+SEPARATOR, NULL = "\x1f", "\x00"
+
+
+def arrow_type(column: Column) -> pyarrow.DataType:
+    """The Arrow type of a contract's column."""
+    if column.type.startswith("decimal"):
+        return pyarrow.decimal128(*map(int, column.type[8:-1].split(",")))
+    return TYPES.get(column.type, pyarrow.string())
+
+
+def schema(contract: Contract) -> pyarrow.Schema:
+    """The contract's columns, in its order."""
+    return pyarrow.schema([(column.name, arrow_type(column)) for column in contract.columns])
+
+
+def of_arrow(batches, contract: Contract) -> Iterator[pyarrow.RecordBatch]:
+    """Rows that are Arrow already, cast to the contract's types."""
+    wanted = schema(contract)
+    for batch in batches:
+        yield pyarrow.RecordBatch.from_arrays([batch[f.name].cast(f.type) for f in wanted], schema=wanted)
+
+
+def of_postgres(dsn: str, relation: str, contract: Contract, where: str = "") -> Iterator[pyarrow.RecordBatch]:
+    """Rows of a relation (`schema.name`), cast to the contract's types by PostgreSQL."""
+    wanted = schema(contract)
+    chosen = sql.SQL(", ").join(_cast(column) for column in contract.columns)
+    query = sql.SQL("select {} from {}{}").format(
+        chosen, sql.Identifier(*relation.split(".")), sql.SQL(f" where {where}" if where else "")
+    )
+    # Times come as whole microseconds, which Arrow can't cast from text, but from numbers.
+    as_read = {f.name: pyarrow.int64() if pyarrow.types.is_timestamp(f.type) else f.type for f in wanted}
+    with psycopg.connect(dsn, options="-c TimeZone=UTC -c extra_float_digits=1") as connection:
+        for batch in postgres_arrow.stream(connection, query, as_read):
+            yield pyarrow.RecordBatch.from_arrays([batch[f.name].cast(f.type) for f in wanted], schema=wanted)
+
+
+def _cast(column: Column) -> sql.Composed:
+    name = sql.Identifier(column.name)
+    if column.type.startswith("timestamp"):
+        return sql.SQL("(extract(epoch from {}) * 1000000)::bigint").format(name)
+    kind = "text" if column.type.startswith("varchar") else column.type.replace("double", "double precision")
+    return sql.SQL("{}::{}").format(name, sql.SQL(kind))
+
+
+def hashes(batch: pyarrow.RecordBatch, columns: tuple[str, ...]) -> numpy.ndarray:
+    """A 64-bit hash of the columns of each row."""
+    texts = [_text(batch[name]) for name in columns]
+    rows = pyarrow.compute.binary_join_element_wise(
+        *texts, SEPARATOR, null_handling="replace", null_replacement=NULL
+    )
+    return pandas.util.hash_array(rows.to_numpy(zero_copy_only=False), categorize=False)
+
+
+def _text(column: pyarrow.Array) -> pyarrow.Array:
+    """The values as text; times as microseconds since 1970, which is many times faster than as dates."""
+    plain = column.cast(pyarrow.int64()) if pyarrow.types.is_timestamp(column.type) else column
+    return plain.cast(pyarrow.string())

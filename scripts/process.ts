@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import { ROOT } from '../local/toolchain';
+
+/** How a command ended, and what it said. */
+export interface Ended {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** Runs a command in the repo's root, showing its output as it comes. */
+export function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    const chunks: string[] = [];
+    child.stdout.on('data', (data: Buffer) => {
+      chunks.push(data.toString());
+      process.stdout.write(data);
+    });
+    child.stderr.on('data', (data: Buffer) => {
+      chunks.push(data.toString());
+      process.stderr.write(data);
+    });
+    child.on('error', failed);
+    child.on('exit', (code) => done({ code: code ?? 1, output: chunks.join('') }));
+  });
+}
+
+/** Path of a program of an npm package, run by this Node. */
+export const bin = (file: string): string => `${ROOT}/node_modules/${file}`;
+
+/** Runs steps one after the other and stops at the first that fails, by its name. */
+export async function steps(all: readonly (readonly [name: string, step: () => Promise<Ended>])[]): Promise<void> {
+  for (const [name, step] of all) {
+    const begun = performance.now();
+    console.log(`\n── ${name}`);
+    const { code } = await step();
+    if (code !== 0) {
+      console.error(`\n${name} failed`);
+      process.exit(1);
+    }
+    console.log(`── ${name}: ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  }
+}

@@ -1,0 +1,29 @@
+import { ensureToolchain, venv } from '../local/toolchain';
+import { bin, run } from './process';
+
+/**
+ * `npm test`: every test, TypeScript's by jest, Python's and dbt's by pytest, and the end-to-end run.
+ * The last line counts them all. Arguments are passed to neither: run `npx jest …` or `.venv/bin/pytest …` for a part.
+ */
+
+/** Tests of a jest run: `Tests:  1 failed, 2 skipped, 30 passed, 33 total`. */
+const jestCount = (output: string, kind: string): number =>
+  Number(new RegExp(`^Tests:.*?(\\d+) ${kind}`, 'm').exec(output)?.[1] ?? 0);
+
+/** Tests of a pytest run: `=== 1 failed, 30 passed, 1 error in 2.1s ===`. */
+const pytestCount = (output: string, kind: string): number =>
+  Number(new RegExp(`(\\d+) ${kind}[^\\n]* in [\\d.]+s`).exec(output)?.[1] ?? 0);
+
+async function main(): Promise<void> {
+  ensureToolchain();
+  const jest = await run(process.execPath, [bin('jest/bin/jest.js'), '--ci']);
+  const pytest = await run(venv('python'), ['-m', 'pytest']);
+  const passed = jestCount(jest.output, 'passed') + pytestCount(pytest.output, 'passed');
+  const failed = jestCount(jest.output, 'failed') + pytestCount(pytest.output, 'failed') + pytestCount(pytest.output, 'error');
+  const broken = jest.code !== 0 || pytest.code !== 0;
+  // A suite that could not even start has no failed test to count, and is not a pass.
+  console.log(`\n${passed} passed, ${failed === 0 && broken ? 1 : failed} failed`);
+  process.exit(broken ? 1 : 0);
+}
+
+void main();

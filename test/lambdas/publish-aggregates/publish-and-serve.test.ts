@@ -1,0 +1,155 @@
+import { makeHandler } from '../../../lambdas/publish-aggregates';
+import { makeApp } from '../../../lambdas/serve-analytics/app';
+import { awsError, fake, noSleep, platform } from '../fakes';
+import { fakeDynamo } from '../fake-dynamo';
+import { fakeRedshift, type Rows } from '../fake-redshift';
+
+beforeEach(() => jest.spyOn(console, 'log').mockImplementation(() => undefined));
+
+const env = { WORKGROUP: 'w', DATABASE: 'd', SERVING_TABLE: 'serving', RUNS_TABLE: 'runs' };
+const rowsOf = (days: number, status = 'open'): Rows =>
+  Array.from({ length: days }, (_, i) => ({
+    delivery_date: `2026-01-${String(i + 1).padStart(2, '0')}`,
+    orders: '9007199254740993',
+    amount: '10.50',
+    _p_status: status,
+    _p_country: i % 2 === 0 ? 'DE' : null,
+  }));
+
+function setUp(rows: Rows = rowsOf(30)) {
+  const dynamo = fakeDynamo();
+  const gold = { rows };
+  let time = new Date('2026-11-20T06:00:00Z').getTime();
+  const now = () => new Date((time += 1000));
+  const redshift = fakeRedshift(() => gold.rows);
+  const publish = makeHandler({ env, platform, redshift, dynamo: dynamo.client, now, sleep: noSleep });
+  const app = makeApp({ platform: platform(), dynamo: dynamo.client, servingTable: 'serving', runsTable: 'runs', now });
+  const get = async (path: string) => {
+    const response = await app.request(path);
+    return { status: response.status, text: await response.text(), headers: response.headers };
+  };
+  return { dynamo, gold, redshift, publish, get };
+}
+
+it('publishes what is then answered, digit for digit and in order', async () => {
+  const { publish, get } = setUp(rowsOf(30));
+  await expect(publish({ runId: 'run-1' })).resolves.toEqual({
+    runId: 'run-1',
+    publishedAt: '2026-11-20T06:00:01.000Z',
+    endpoints: [{ path: '/analytics/orders', rows: 30, current: true }],
+  });
+  const { status, text, headers } = await get('/analytics/orders?status=open&limit=2');
+  expect(status).toBe(200);
+  expect(headers.get('content-type')).toBe('application/json');
+  expect(text).toBe(
+    '{"data":[{"delivery_date":"2026-01-01","orders":9007199254740993,"amount":10.50},' +
+      '{"delivery_date":"2026-01-02","orders":9007199254740993,"amount":10.50}],' +
+      '"as_of":"2026-11-20T06:00:01.000Z","count":2,"total":30}',
+  );
+  const all = JSON.parse((await get('/analytics/orders?status=open')).text) as {
+    data: { delivery_date: string }[];
+    count: number;
+  };
+  expect(all.count).toBe(30);
+  expect(all.data.map((row) => row.delivery_date)).toEqual(rowsOf(30).map((row) => row.delivery_date));
+  expect(JSON.parse((await get('/analytics/orders?status=open&country=DE')).text)).toMatchObject({
+    count: 15,
+    total: 15,
+  });
+  expect(JSON.parse((await get('/analytics/orders?status=shipped')).text)).toMatchObject({
+    data: [],
+    count: 0,
+    total: 0,
+  });
+});
+
+it('replaces a version at once, and lets the old one expire', async () => {
+  const { publish, gold, get, dynamo } = setUp(rowsOf(30));
+  await publish({ runId: 'run-1' });
+  gold.rows = rowsOf(3);
+  await publish({ runId: 'run-2' });
+  expect(JSON.parse((await get('/analytics/orders?status=open')).text)).toMatchObject({
+    count: 3,
+    as_of: '2026-11-20T06:00:03.000Z',
+  });
+  const data = dynamo.all().filter((item) => 'row' in item);
+  const expiring = data.filter((item) => 'expires_at' in item);
+  expect([data.length, expiring.length]).toEqual([30 + 15 + 3 + 2, 30 + 15]);
+  expect(expiring[0].expires_at).toBe(Math.floor(new Date('2026-11-21T06:00:04Z').getTime() / 1000));
+  expect(dynamo.all().filter((item) => item.sk.startsWith('version#'))).toHaveLength(1);
+});
+
+it('keeps the old version when it breaks off, and clears what it left behind next time', async () => {
+  const { publish, gold, get, dynamo } = setUp(rowsOf(5));
+  await publish({ runId: 'run-1' });
+  gold.rows = rowsOf(40);
+  const send = dynamo.client.send.bind(dynamo.client) as (command: unknown) => Promise<unknown>;
+  let writes = 0;
+  Object.assign(dynamo.client, {
+    send: (command: { constructor: { name: string } }) => {
+      if (command.constructor.name === 'BatchWriteCommand' && ++writes > 1) throw awsError('ServiceUnavailable');
+      return send(command);
+    },
+  });
+  await expect(publish({ runId: 'run-2' })).rejects.toThrow('ServiceUnavailable');
+  expect(JSON.parse((await get('/analytics/orders?status=open')).text)).toMatchObject({ count: 5 });
+  Object.assign(dynamo.client, { send });
+  gold.rows = rowsOf(6);
+  await publish({ runId: 'run-3' });
+  expect(JSON.parse((await get('/analytics/orders?status=open')).text)).toMatchObject({ count: 6 });
+  const unexpiring = dynamo.all().filter((item) => 'row' in item && !('expires_at' in item));
+  expect(unexpiring).toHaveLength(6 + 3);
+});
+
+it('never goes back to an older version', async () => {
+  const { publish, get, dynamo } = setUp(rowsOf(2));
+  dynamo.items.set('serving|/analytics/orders|current', {
+    pk: '/analytics/orders',
+    sk: 'current',
+    version: '2027-01-01T00:00:00.000Z.later',
+    published_at: '2027-01-01T00:00:00.000Z',
+    rows: 0,
+  });
+  await expect(publish({ runId: 'slow' })).resolves.toMatchObject({ endpoints: [{ current: false }] });
+  expect((await get('/analytics/orders?status=open')).text).toContain('2027-01-01');
+});
+
+it('leaves a newer version alone that another run is writing', async () => {
+  const { publish, dynamo } = setUp(rowsOf(2));
+  const [path, version] = ['/analytics/orders', '2027-01-01T00:00:00.000Z.later'];
+  for (const item of [
+    { pk: path, sk: `version#${version}` },
+    { pk: `${path}#${version}`, sk: 'status=open', rows: 1 },
+    { pk: `${path}#${version}#status=open`, sk: '00000000', row: '{}' },
+  ]) {
+    dynamo.items.set(`serving|${item.pk}|${item.sk}`, item);
+  }
+  await publish({ runId: 'now' });
+  expect(dynamo.all().filter((item) => 'expires_at' in item)).toEqual([]);
+  expect(dynamo.items.has(`serving|${path}|version#${version}`)).toBe(true);
+});
+
+it('gives up when DynamoDB takes nothing, and says so', async () => {
+  const { publish, dynamo } = setUp(rowsOf(2));
+  fake(dynamo.client, {
+    Put: () => ({}),
+    BatchWrite: (input: { RequestItems: unknown }) => ({ UnprocessedItems: input.RequestItems }),
+  });
+  await expect(publish({ runId: 'r' })).rejects.toThrow(/DynamoDB left \d+ items of serving unwritten; publish again/);
+});
+
+it('fails with the warehouse’s message and publishes nothing', async () => {
+  const { dynamo } = setUp();
+  const redshift = fakeRedshift(() => new Error('relation "gold.orders_by_delivery_date" does not exist'));
+  const publish = makeHandler({
+    env,
+    platform,
+    redshift,
+    dynamo: dynamo.client,
+    now: () => new Date(0),
+    sleep: noSleep,
+  });
+  await expect(publish({ runId: 'r' })).rejects.toThrow('does not exist');
+  expect(dynamo.all()).toEqual([]);
+  await expect(publish({})).rejects.toThrow('publish-aggregates: runId');
+});

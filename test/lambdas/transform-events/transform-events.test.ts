@@ -1,0 +1,192 @@
+import type { FirehoseTransformationEvent } from 'aws-lambda';
+import fc from 'fast-check';
+import { makeHandler } from '../../../lambdas/transform-events';
+import { cast, micros } from '../../../lambdas/transform-events/cast';
+import type { ColumnType } from '../../../lambdas/shared/contract';
+import { column, contract, platform } from '../fakes';
+
+beforeEach(() => jest.spyOn(console, 'log').mockImplementation(() => undefined));
+
+const NOW = new Date('2026-11-20T06:00:00.000Z');
+const clicks = contract({
+  dataset: 'clicks',
+  columns: [
+    column('id', { name: 'varchar', length: 36 }, { required: true }),
+    column('at', { name: 'timestamptz' }, { required: true }),
+    column('customer', { name: 'bigint' }),
+    column('price', { name: 'decimal', precision: 5, scale: 2 }),
+  ],
+  key: ['id'],
+});
+const envelope = (event: object, ordinal = 0, dataset = 'clicks') => ({
+  dataset,
+  received_at: 1795154400123000,
+  request_id: 'req',
+  ordinal,
+  event,
+});
+
+async function transform(...records: unknown[]) {
+  const handler = makeHandler({
+    env: { ENVIRONMENT: 'dev' },
+    platform: () => platform({ contracts: [clicks] }),
+    now: () => NOW,
+  });
+  const event = {
+    records: records.map((record, i) => ({
+      recordId: `r${i}`,
+      data: Buffer.from(typeof record === 'string' ? record : JSON.stringify(record)).toString('base64'),
+    })),
+  };
+  const answer = await handler(event as FirehoseTransformationEvent);
+  return answer.records.map((record) => ({ ...record, text: Buffer.from(record.data, 'base64').toString() }));
+}
+
+it('makes a row of bronze out of an event, every number digit for digit', async () => {
+  const event = {
+    id: 'e1',
+    at: '2026-11-20T07:00:00.5+01:00',
+    customer: '9007199254740993',
+    price: 1.5,
+    colour: 'red',
+  };
+  const [record] = await transform(envelope(event, 3));
+  expect(record).toMatchObject({
+    recordId: 'r0',
+    result: 'Ok',
+    metadata: {
+      otfMetadata: { destinationDatabaseName: 'dev_bronze', destinationTableName: 'clicks', operation: 'insert' },
+    },
+  });
+  expect(record.text).toBe(
+    '{"id":"e1","at":1795154400500000,"customer":9007199254740993,"price":"1.50","_op":"upsert",' +
+      '"_position":"0000.00000000001795154400123000.00000000000000000003","_committed_at":1795154400123000,' +
+      '"_ingested_at":1795154400000000,"_missing":null,"_origin":"request/req/3"}',
+  );
+});
+
+it('gives null to a column that the event lacks', async () => {
+  const [record] = await transform(envelope({ id: 'e1', at: '2026-11-20T07:00:00Z' }));
+  expect(JSON.parse(record.text)).toMatchObject({ customer: null, price: null });
+});
+
+it.each<[string, object, string | null, string]>([
+  ['a missing key', { at: '2026-11-20T07:00:00Z' }, 'id', 'id is missing; it is required'],
+  ['a value of another type', { id: 7, at: '2026-11-20T07:00:00Z' }, 'id', 'id is 7; varchar(36) allows a string'],
+  [
+    'a time without a zone',
+    { id: 'e', at: '2026-11-20T07:00:00' },
+    'at',
+    'at is "2026-11-20T07:00:00"; timestamptz allows a time with zone such as 2026-01-31T12:00:00.000Z',
+  ],
+])('quarantines %s with its reason', async (_, event, name, reason) => {
+  const [record] = await transform(envelope(event, 1));
+  expect(record).toMatchObject({
+    result: 'Ok',
+    metadata: { otfMetadata: { destinationDatabaseName: 'dev_quarantine', destinationTableName: 'rejected' } },
+  });
+  expect(JSON.parse(record.text)).toEqual({
+    dataset: 'clicks',
+    reason,
+    column_name: name,
+    payload: JSON.stringify(event),
+    _position: '0000.00000000001795154400123000.00000000000000000001',
+    _origin: 'request/req/1',
+    _quarantined_at: 1795154400000000,
+  });
+});
+
+it('quarantines an event of a dataset without a contract', async () => {
+  const [record] = await transform(envelope({}, 0, 'other'));
+  expect(JSON.parse(record.text)).toMatchObject({ dataset: 'other', column_name: null });
+});
+
+it.each(['not json', '{}', { ...envelope({}), event: [] }, { ...envelope({}), ordinal: -1 }])(
+  'hands back what is no envelope: %j',
+  async (record) => {
+    const [answer] = await transform(record);
+    expect(answer).toMatchObject({ recordId: 'r0', result: 'ProcessingFailed' });
+    expect(answer.text).toBe(typeof record === 'string' ? record : JSON.stringify(record));
+  },
+);
+
+it('answers within Lambda’s limit, and hands back what does not fit', async () => {
+  const small = Array.from({ length: 14_000 }, (_, i) => envelope({ id: `e${i}`, at: '2026-11-20T07:00:00Z' }, i));
+  const answer = await transform(...small);
+  expect(answer).toHaveLength(small.length);
+  const size = JSON.stringify(answer.map((record) => ({ ...record, text: undefined }))).length;
+  expect(size).toBeLessThan(6_000_000);
+  const failed = answer.filter((record) => record.result === 'ProcessingFailed');
+  expect(failed.length).toBeGreaterThan(0);
+  expect(JSON.parse(failed[0].text)).toHaveProperty('event');
+});
+
+describe('cast', () => {
+  const no = 'refused';
+  it.each<[ColumnType, unknown, string]>([
+    [{ name: 'boolean' }, true, 'true'],
+    [{ name: 'boolean' }, 'true', no],
+    [{ name: 'int' }, 2147483647, '2147483647'],
+    [{ name: 'int' }, 2147483648, no],
+    [{ name: 'int' }, 1.5, no],
+    [{ name: 'int' }, '12', '12'],
+    [{ name: 'int' }, '', no],
+    [{ name: 'bigint' }, '9223372036854775807', '9223372036854775807'],
+    [{ name: 'bigint' }, '9223372036854775808', no],
+    [{ name: 'bigint' }, '-9223372036854775808', '-9223372036854775808'],
+    [{ name: 'bigint' }, 1e3, '1000'],
+    [{ name: 'double' }, 1.5e300, '1.5e+300'],
+    [{ name: 'double' }, '1.5', no],
+    [{ name: 'decimal', precision: 5, scale: 2 }, 123.4, '"123.40"'],
+    [{ name: 'decimal', precision: 5, scale: 2 }, '-0.5', '"-0.50"'],
+    [{ name: 'decimal', precision: 5, scale: 2 }, 0, '"0.00"'],
+    [{ name: 'decimal', precision: 5, scale: 2 }, '1.500', '"1.50"'],
+    [{ name: 'decimal', precision: 5, scale: 2 }, 1234.5, no],
+    [{ name: 'decimal', precision: 5, scale: 2 }, 1.234, no],
+    [{ name: 'decimal', precision: 5, scale: 2 }, '-', no],
+    [{ name: 'decimal', precision: 9, scale: 8 }, 1e-7, '"0.00000010"'],
+    [
+      { name: 'decimal', precision: 38, scale: 0 },
+      '12345678901234567890123456789012345678',
+      '"12345678901234567890123456789012345678"',
+    ],
+    [{ name: 'date' }, '2026-02-28', '"2026-02-28"'],
+    [{ name: 'date' }, '2026-02-29', no],
+    [{ name: 'date' }, '2026-2-8', no],
+    [{ name: 'timestamp' }, '2026-11-20T06:00:00.123456', '1795154400123456'],
+    [{ name: 'timestamp' }, '2026-11-20T06:00:00Z', no],
+    [{ name: 'timestamptz' }, '2026-11-20 06:00:00+00', '1795154400000000'],
+    [{ name: 'timestamptz' }, '2026-11-20T06:00:00.123456789Z', '1795154400123456'],
+    [{ name: 'timestamptz' }, '9999-12-31T23:59:59.999999Z', '253402300799999999'],
+    [{ name: 'timestamptz' }, '2026-11-20T24:00:00Z', no],
+    [{ name: 'timestamptz' }, 1795154400, no],
+    [{ name: 'varchar', length: 3 }, 'éa', '"éa"'],
+    [{ name: 'varchar', length: 3 }, 'éaa', no],
+    [{ name: 'varchar', length: 3 }, { a: 1 }, no],
+  ])('%j %j: %s', (type, value, expected) => {
+    const result = cast(column('c', type), value);
+    expect('json' in result ? result.json : no).toBe(expected);
+  });
+
+  it('keeps every instant that JavaScript can write', () => {
+    const dates = fc.date({
+      min: new Date('0001-01-01T00:00:00Z'),
+      max: new Date('9999-12-31T23:59:59Z'),
+      noInvalidDate: true,
+    });
+    fc.assert(
+      fc.property(dates, (date) => {
+        expect(micros(date.toISOString())).toBe(BigInt(date.getTime()) * 1000n);
+      }),
+    );
+  });
+
+  it('keeps every bigint, as a string', () => {
+    const any = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+    fc.assert(
+      fc.property(any, (n) => {
+        expect(cast(column('c', { name: 'bigint' }), String(n))).toEqual({ json: String(n) });
+      }),
+    );
+  });
+});

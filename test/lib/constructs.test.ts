@@ -1,0 +1,254 @@
+import { App, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { environment as environmentOf } from '../../config';
+import { AlarmTopic } from '../../lib/alarms';
+import type { Basis } from '../../lib/basis';
+import { readDeclarations } from '../../lib/declarations';
+import { Handler } from '../../lib/handler';
+import { Pipeline } from '../../lib/pipeline';
+import { PlatformStage } from '../../lib/platform';
+import { sparkConf } from '../../lib/spark-jobs';
+import { sources } from '../../sources';
+import { synthesis, type TemplateJson } from './synthesis';
+
+const of = (stack: string, environment = 'dev') =>
+  Template.fromJSON(synthesis(environment).templates[stack]);
+
+/** The state machine's definition, its references replaced by their names. */
+function definition(environment = 'dev') {
+  const [machine] = Object.values(of('Transformation', environment).findResources('AWS::StepFunctions::StateMachine'));
+  const [, parts] = machine.Properties.DefinitionString['Fn::Join'] as [string, unknown[]];
+  return JSON.parse(parts.map((part) => (typeof part === 'string' ? part : '<reference>')).join(''));
+}
+
+describe('Network', () => {
+  test('three isolated subnets, no way out', () => {
+    of('Foundation').resourceCountIs('AWS::EC2::Subnet', 3);
+    of('Foundation').resourceCountIs('AWS::EC2::NatGateway', 0);
+    of('Foundation').resourceCountIs('AWS::EC2::InternetGateway', 0);
+  });
+
+  test('all traffic is logged', () => {
+    of('Foundation').hasResourceProperties('AWS::EC2::FlowLog', { TrafficType: 'ALL' });
+  });
+});
+
+describe('Storage', () => {
+  test('buckets are private and refuse plain HTTP', () => {
+    const buckets = of('Foundation').findResources('AWS::S3::Bucket');
+    for (const { Properties } of Object.values(buckets)) {
+      expect(Object.values(Properties.PublicAccessBlockConfiguration as object)).toEqual([true, true, true, true]);
+    }
+    of('Foundation').allResourcesProperties('AWS::S3::BucketPolicy', {
+      PolicyDocument: Match.objectLike({
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ]),
+      }),
+    });
+    of('Foundation').resourceCountIs('AWS::S3::BucketPolicy', Object.keys(buckets).length);
+  });
+});
+
+describe('Tables', () => {
+  test('the migration is called when a contract or the handler changes, and waits no hour', () => {
+    of('Foundation').hasResourceProperties('Custom::IcebergTables', {
+      Environment: 'dev',
+      ContractsHash: Match.stringLikeRegexp('^[0-9a-f]{32}$'),
+      HandlerHash: Match.stringLikeRegexp('^[0-9a-f]{32}$'),
+      ServiceTimeout: '900',
+    });
+  });
+
+  test('the databases are there before the tables', () => {
+    of('Foundation').hasResource('Custom::IcebergTables', {
+      DependsOn: Match.arrayWith([
+        Match.stringLikeRegexp('^CatalogueBronze'),
+        Match.stringLikeRegexp('^CatalogueSilver'),
+      ]),
+    });
+  });
+});
+
+describe('EventStream', () => {
+  test('appends to Iceberg tables through the transform; what fails goes to the error prefix', () => {
+    of('Ingestion').hasResourceProperties('AWS::KinesisFirehose::DeliveryStream', {
+      DeliveryStreamType: 'DirectPut',
+      IcebergDestinationConfiguration: {
+        AppendOnly: true,
+        BufferingHints: { IntervalInSeconds: 60, SizeInMBs: 64 },
+        ProcessingConfiguration: { Enabled: true },
+        S3Configuration: { ErrorOutputPrefix: Match.stringLikeRegexp('^firehose/') },
+        s3BackupMode: 'FailedDataOnly',
+      },
+    });
+  });
+
+  test('comes after the stack with the tables', () => {
+    const { stacks } = synthesis('dev').assembly;
+    const ingestion = stacks.find((stack) => stack.stackName === 'moraine-dev-ingestion');
+    expect(ingestion?.dependencies.map((dependency) => dependency.manifest.displayName)).toContain(
+      'moraine-dev/Foundation',
+    );
+  });
+
+  test('is not there when nothing is collected', () => {
+    const app = new App();
+    const environment = environmentOf('dev');
+    const platform = readDeclarations({ environment, sources });
+    const databases = platform.sources.filter((source) => source.kind === 'database');
+    const stage = new PlatformStage(app, { environment, platform: { ...platform, sources: databases } });
+    const template = Template.fromStack(stage.node.findChild('Ingestion') as Stack);
+    template.resourceCountIs('AWS::KinesisFirehose::DeliveryStream', 0);
+    template.resourceCountIs('AWS::ApiGateway::RestApi', 0);
+  });
+});
+
+describe('RestApi', () => {
+  test.each([
+    ['Ingestion', 'POST'],
+    ['Serving', 'GET'],
+  ])('every method of %s is authorised by IAM and validated', (stack, method) => {
+    of(stack).allResourcesProperties('AWS::ApiGateway::Method', {
+      HttpMethod: method,
+      AuthorizationType: 'AWS_IAM',
+      RequestValidatorId: Match.anyValue(),
+    });
+  });
+
+  test('limits, logs and traces calls', () => {
+    of('Serving').hasResourceProperties('AWS::ApiGateway::Stage', {
+      AccessLogSetting: Match.objectLike({ Format: Match.anyValue() }),
+      MethodSettings: [Match.objectLike({ ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40, LoggingLevel: 'ERROR' })],
+      TracingEnabled: true,
+    });
+  });
+});
+
+describe('SparkJobs', () => {
+  test('run on Glue 5.1 with the sizes of the environment', () => {
+    of('Transformation', 'prod').allResourcesProperties('AWS::Glue::Job', {
+      GlueVersion: '5.1',
+      WorkerType: 'G.2X',
+      NumberOfWorkers: 5,
+      Timeout: 240,
+      ExecutionProperty: { MaxConcurrentRuns: 10 },
+      JobRunQueuingEnabled: true,
+    });
+  });
+
+  test('settings are one argument', () => {
+    expect(sparkConf('the-lake').split(' --conf ')).toContain('spark.sql.catalog.lake.warehouse=s3://the-lake/');
+    expect(sparkConf('the-lake')).not.toMatch(/^--conf/);
+  });
+});
+
+describe('Warehouse', () => {
+  test('is reached within the VPC by TLS only, and grows no further than it may', () => {
+    of('Warehouse').hasResourceProperties('AWS::RedshiftServerless::Workgroup', {
+      BaseCapacity: 4,
+      MaxCapacity: 8,
+      PubliclyAccessible: false,
+      EnhancedVpcRouting: true,
+      ConfigParameters: Match.arrayWith([{ ParameterKey: 'require_ssl', ParameterValue: 'true' }]),
+    });
+  });
+
+  test('reads silver, and nothing else of the lake', () => {
+    const [policy] = Object.values(of('Warehouse').findResources('AWS::IAM::Policy'));
+    const text = JSON.stringify(policy);
+    expect(text).toContain('dev_silver');
+    expect(text).not.toMatch(/dev_(bronze|quarantine|staging)|s3:PutObject/);
+  });
+
+  test('the administrator has no password in the template', () => {
+    of('Warehouse').hasResourceProperties('AWS::RedshiftServerless::Namespace', {
+      AdminUserPassword: {
+        'Fn::Join': ['', ['{{resolve:secretsmanager:', Match.anyValue(), ':SecretString:password::}}']],
+      },
+    });
+  });
+});
+
+describe('Pipeline', () => {
+  test('maps over the sources, and builds gold only when all have arrived', () => {
+    const { States, StartAt, QueryLanguage } = definition();
+    expect([StartAt, QueryLanguage]).toEqual(['Each source', 'JSONata']);
+    expect(States['Each source']).toMatchObject({ Type: 'Map', Next: 'Did all arrive?' });
+    expect(States['Did all arrive?']).toMatchObject({ Choices: [{ Next: 'Sources failed' }], Default: 'Build gold' });
+    expect(States['Build gold']).toMatchObject({ Next: 'Publish aggregates' });
+  });
+
+  test('calls handlers, Glue and CodeBuild only, each with retries and a timeout', () => {
+    const tasks: any[] = [];
+    const walk = (states: Record<string, any>) => {
+      for (const state of Object.values(states)) {
+        if (state.Type === 'Task') tasks.push(state);
+        if (state.ItemProcessor) walk(state.ItemProcessor.States);
+      }
+    };
+    walk(definition().States);
+    const services = new Set(tasks.map((task) => task.Resource.replace(/^.*:states:::/, '')));
+    expect([...services].sort()).toEqual(['codebuild:startBuild.sync', 'glue:startJobRun.sync', 'lambda:invoke']);
+    for (const task of tasks) {
+      expect(task.Retry).toHaveLength(1);
+      expect(task.TimeoutSeconds ?? task.Arguments.Timeout).toBeGreaterThan(0);
+    }
+  });
+
+  test('is started by the schedule of the environment, or by nobody', () => {
+    of('Transformation', 'prod').hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'cron(0 4 * * ? *)',
+    });
+    of('Transformation', 'local').resourceCountIs('AWS::Scheduler::Schedule', 0);
+  });
+
+  test('without sources there is none', () => {
+    const stack = new Stack(new App(), 'Test');
+    const platform = { environment: 'dev', contracts: [], sources: [], endpoints: [] };
+    expect(() => new Pipeline(stack, 'Pipeline', { ...basis(stack), platform } as never)).toThrow(
+      'there are no sources',
+    );
+  });
+});
+
+describe('Marts', () => {
+  test('synth warns when dbt has no wheels', () => {
+    const messages = synthesis('dev').assembly.stacks.flatMap((stack) => stack.messages);
+    expect(messages.map((message) => String(message.entry.data))).toContainEqual(
+      expect.stringContaining('deploy with npm run deploy'),
+    );
+  });
+});
+
+describe('Handler', () => {
+  test('a handler that does not exist', () => {
+    const stack = new Stack(new App(), 'Test');
+    expect(() => new Handler(stack, 'Handler', { ...basis(stack), name: 'no-such-handler' })).toThrow(
+      'lambdas/no-such-handler/index.ts does not exist: there are check-export, collect-events,',
+    );
+  });
+});
+
+test('outputs name what a run needs', () => {
+  const { templates } = synthesis('dev');
+  const plain = (template: TemplateJson) =>
+    Object.entries(template.Outputs ?? {})
+      .filter(([, output]) => !output.Export)
+      .map(([id]) => id);
+  expect(Object.fromEntries(Object.entries(templates).map(([id, template]) => [id, plain(template)]))).toMatchObject({
+    Foundation: ['LandingBucket', 'LakeBucket', 'ErrorsBucket'],
+    Streams: ['RunsTable'],
+    Ingestion: expect.arrayContaining(['CollectorUrl']),
+    Serving: expect.arrayContaining(['ServingTable', 'AnalyticsApiUrl']),
+    Transformation: ['PipelineArn'],
+  });
+});
+
+function basis(stack: Stack): Basis {
+  const environment = environmentOf('dev');
+  const key = new Key(stack, 'Key');
+  const platform = readDeclarations({ environment, sources });
+  return { environment, platform, key, alarms: new AlarmTopic(stack, 'Alarms', { key }) };
+}

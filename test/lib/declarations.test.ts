@@ -1,0 +1,165 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { environment as environmentOf } from '../../config';
+import type { Environment } from '../../config/environment';
+import type { Source } from '../../lambdas/shared/source';
+import { readDeclarations } from '../../lib/declarations';
+import { sources } from '../../sources';
+
+const shop: Source = {
+  kind: 'database',
+  name: 'shop',
+  engine: 'postgres',
+  database: 'shop',
+  schema: 'public',
+  datasets: ['carts'],
+};
+const CONTRACT = `
+kind: DataContract
+id: carts
+version: 1.0.0
+schema:
+  - name: carts
+    properties:
+      - { name: cart_id, physicalType: bigint, primaryKey: true }
+      - name: state
+        physicalType: varchar(20)
+        quality: [{ metric: invalidValues, arguments: { validValues: [full, empty] } }]
+`;
+const MODEL = `
+models:
+  - name: carts_by_state
+    config:
+      meta:
+        endpoint:
+          path: /analytics/carts
+          summary: Carts of a state
+          parameters: [{ name: state, column: state, required: true, values_from: carts.state }]
+          order: [state desc]
+    columns:
+      - { name: state, data_type: varchar(20), description: State of the carts. }
+      - { name: carts, data_type: bigint }
+`;
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'moraine-declarations-'));
+  mkdirSync(join(root, 'contracts'));
+  mkdirSync(join(root, 'dbt', 'models', 'marts'), { recursive: true });
+  write('contracts/carts.odcs.yaml', CONTRACT);
+  write('dbt/models/marts/carts_by_state.yml', MODEL);
+});
+afterEach(() => { rmSync(root, { recursive: true }); });
+
+const write = (path: string, text: string) => { writeFileSync(join(root, path), text); };
+const environment = (databases: Environment['databases'] = { shop: { instance: 'shop-1' } }) => ({
+  ...environmentOf('dev'),
+  databases,
+});
+const read = (more: Partial<Parameters<typeof readDeclarations>[0]> = {}) =>
+  readDeclarations({ environment: environment(), sources: [shop], root, ...more });
+
+test("the repo's own declarations fit together in every environment", () => {
+  for (const name of ['local', 'dev', 'staging', 'prod']) {
+    const platform = readDeclarations({ environment: environmentOf(name), sources });
+    expect(platform.environment).toBe(name);
+    expect(platform.contracts.length).toBeGreaterThan(0);
+  }
+});
+
+test('an endpoint has the columns of its model, and the values that a contract allows', () => {
+  expect(read().endpoints).toEqual([
+    {
+      path: '/analytics/carts',
+      summary: 'Carts of a state',
+      model: 'carts_by_state',
+      parameters: [{ name: 'state', column: 'state', required: true, values: ['full', 'empty'] }],
+      columns: [
+        { name: 'state', type: 'varchar(20)', description: 'State of the carts.' },
+        { name: 'carts', type: 'bigint', description: '' },
+      ],
+      order: ['state desc'],
+    },
+  ]);
+});
+
+describe('one line says what is wrong and what to do', () => {
+  const at = 'dbt/models/marts/carts_by_state.yml: model carts_by_state: endpoint';
+
+  test.each<{ name: string; change: () => unknown; message: string }>([
+    {
+      name: 'a contract without a key',
+      change: () => { write('contracts/carts.odcs.yaml', CONTRACT.replace(', primaryKey: true', '')); },
+      message: 'contracts/carts.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row',
+    },
+    {
+      name: 'a contract that is no YAML',
+      change: () => { write('contracts/carts.odcs.yaml', 'kind: [DataContract'); },
+      message: 'contracts/carts.odcs.yaml: Flow sequence in block collection must be',
+    },
+    {
+      name: 'a second contract of one dataset',
+      change: () => { write('contracts/baskets.odcs.yaml', CONTRACT); },
+      message: 'contracts/baskets.odcs.yaml: describes "carts"; a contract\'s file is named after its dataset',
+    },
+    {
+      name: 'an endpoint without a summary',
+      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('summary: Carts of a state', '')); },
+      message: `${at}: summary: Invalid input: expected string, received undefined`,
+    },
+    {
+      name: 'a parameter on no column',
+      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('column: state', 'column: colour')); },
+      message: `${at}: parameter state: column colour is no column: there are state, carts`,
+    },
+    {
+      name: 'an order by no column',
+      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('[state desc]', '[colour]')); },
+      message: `${at}: order colour is no column: there are state, carts`,
+    },
+    {
+      name: 'values from an unknown dataset',
+      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('carts.state', 'goods.state')); },
+      message: `${at}: parameter state: values_from: goods.state: no contract of that name: there are carts`,
+    },
+    {
+      name: 'values from a column that allows any',
+      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('carts.state', 'carts.cart_id')); },
+      message: `${at}: parameter state: values_from: carts.cart_id: contracts/carts.odcs.yaml gives this column no invalidValues rule with validValues`,
+    },
+    {
+      name: 'two endpoints of one path',
+      change: () => { write('dbt/models/marts/other.yml', MODEL.replace('carts_by_state', 'other')); },
+      message: `dbt/models/marts/other.yml: model other: endpoint: path /analytics/carts is taken by ${at}; give it another`,
+    },
+    {
+      name: 'an answer without types',
+      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace(', data_type: bigint', '')); },
+      message: `${at}: column carts has no data_type; give it one`,
+    },
+  ])('$name', ({ change, message }) => {
+    change();
+    expect(() => read()).toThrow(message);
+  });
+
+  test('a source that names an unknown dataset', () => {
+    const wrong = { ...shop, datasets: ['goods'] };
+    expect(() => read({ sources: [wrong] })).toThrow(
+      'sources/shop.ts: dataset "goods" has no contract: there are carts. Write contracts/goods.odcs.yaml or correct the name.',
+    );
+  });
+
+  test('a database source without an instance', () => {
+    expect(() => read({ environment: environment({}) })).toThrow(
+      'config/dev.ts: databases has no shop: name the RDS instance behind sources/shop.ts',
+    );
+  });
+
+  test('an instance without a source', () => {
+    const databases = { shop: { instance: 'shop-1' }, till: { instance: 'till-1' } };
+    expect(() => read({ environment: environment(databases) })).toThrow(
+      'config/dev.ts: databases.till belongs to no source: there are shop. Remove it or declare sources/till.ts',
+    );
+  });
+});

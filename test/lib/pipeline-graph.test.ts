@@ -1,0 +1,41 @@
+import type { Source } from '../../lambdas/shared/source';
+import { compileGraph, type Branch } from '../../lib/pipeline-graph';
+
+const shop: Source = {
+  kind: 'database',
+  name: 'shop',
+  engine: 'postgres',
+  database: 'shop',
+  schema: 'public',
+  datasets: ['carts', 'goods'],
+};
+const clicks: Source = { kind: 'collector', name: 'clicks', dataset: 'clicks' };
+
+test.each<{ name: string; sources: Source[]; graph: Branch[] }>([
+  {
+    name: 'a database is exported, and each of its tables loaded',
+    sources: [shop],
+    graph: [{ source: 'shop', wayIn: 'snapshot', datasets: [{ dataset: 'carts' }, { dataset: 'goods' }] }],
+  },
+  {
+    name: 'a collector is there already, and merged',
+    sources: [clicks],
+    graph: [{ source: 'clicks', wayIn: 'stream', datasets: [{ dataset: 'clicks' }] }],
+  },
+  {
+    name: 'sources keep the order in which they are declared',
+    sources: [clicks, shop],
+    graph: [
+      { source: 'clicks', wayIn: 'stream', datasets: [{ dataset: 'clicks' }] },
+      { source: 'shop', wayIn: 'snapshot', datasets: [{ dataset: 'carts' }, { dataset: 'goods' }] },
+    ],
+  },
+])('$name', ({ sources, graph }) => {
+  expect(compileGraph(sources)).toEqual(graph);
+});
+
+test('without sources there is no pipeline', () => {
+  expect(() => compileGraph([])).toThrow(
+    'sources/index.ts: there are no sources, so the pipeline has nothing to do; declare one',
+  );
+});

@@ -1,0 +1,55 @@
+"""What local/emulator.py changes inside ministack: a new version that moves one of these is told here, by its name."""
+
+import inspect
+import json
+import urllib.request
+
+import ministack.app
+import ministack.core.lambda_runtime
+import ministack.core.persistence
+import ministack.services.cloudformation.provisioners as provisioners
+import ministack.services.codebuild
+import ministack.services.firehose
+import ministack.services.glue
+import ministack.services.stepfunctions
+import pytest
+
+RELIED_ON = [
+    (ministack.app, "SERVICE_HANDLERS", None),
+    (ministack.app, "detect_service", ["method", "path", "headers", "query_params"]),
+    (
+        ministack.app,
+        "_dispatch_service_request",
+        ["method", "path", "headers", "body", "query_params", "request_id"],
+    ),
+    (ministack.app, "_build_persistence_save_dict", []),
+    (ministack.app, "_load_persisted_state", []),
+    (ministack.app, "save_all", ["services"]),
+    (ministack.services.glue, "_create_table", ["data"]),
+    (ministack.services.glue, "_update_table", ["data"]),
+    (ministack.services.glue, "_delete_table", ["data"]),
+    (ministack.services.glue, "_create_database", ["data"]),
+    (ministack.services.glue, "_is_spark_job", ["job"]),
+    (ministack.services.glue, "_resolve_script", ["script_location"]),
+    (ministack.services.glue, "_execute_subprocess", ["run", "job", "args", "resolved"]),
+    (ministack.services.glue, "_start_job_run", ["data"]),
+    (ministack.services.glue, "_get_job_run", ["data"]),
+    (ministack.services.codebuild, "_execute_build", ["build_id", "project"]),
+    (ministack.services.codebuild, "_finish_build", ["build", "status"]),
+    (ministack.services.codebuild, "_start_build", ["data"]),
+    (ministack.services.codebuild, "_batch_get_builds", ["data"]),
+    (ministack.services.firehose, "_streams", None),
+    (ministack.services.stepfunctions, "_SERVICE_DISPATCH", None),
+    (ministack.services.stepfunctions, "_ExecutionError", None),
+    (provisioners, "_RESOURCE_HANDLERS", None),
+    (ministack.core.lambda_runtime, "_NODEJS_WORKER_SCRIPT", None),
+]
+
+
+@pytest.mark.parametrize(
+    "module, name, parameters", RELIED_ON, ids=[f"{m.__name__}.{n}" for m, n, _ in RELIED_ON]
+)
+def test_what_the_emulator_changes_is_where_it_was(module, name, parameters):
+    found = getattr(module, name)
+    if parameters is not None:
+        assert list(inspect.signature(found).parameters) == parameters

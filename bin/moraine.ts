@@ -2,19 +2,23 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { environment as environmentOf } from '../config';
+import { prepareBundles } from '../lib/bundles';
 import { readDeclarations } from '../lib/declarations';
-import { PlatformStage } from '../lib/platform';
 import { sources } from '../sources';
 
 /** Collected by `npm run deploy`. */
 const wheels = join(__dirname, '..', '.cache', 'dbt-wheels');
 
-const app = new App();
-try {
+async function main(): Promise<void> {
+  const app = new App();
   const environment = environmentOf(app.node.tryGetContext('env'));
   const platform = readDeclarations({ environment, sources });
+  // The rest of CDK takes as long to load as esbuild takes to bundle the handlers: both at once.
+  const [{ PlatformStage }] = await Promise.all([import('../lib/platform'), prepareBundles(platform)]);
   new PlatformStage(app, { environment, platform, wheels: existsSync(wheels) ? wheels : undefined });
-} catch (error) {
+}
+
+main().catch((error: unknown) => {
   console.error((error as Error).message);
   process.exit(1);
-}
+});

@@ -209,8 +209,8 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     snapshot = Snapshot(given.export_id, given.position, committed_at, given.complete)
     dataset = contract.load(given.contracts, given.dataset)
     session = spark or SparkSession.builder.getOrCreate()
-    with landing.parquet(session, given.export, given.table, given.export_id) as export:
-        result = load(session, dataset, given.env, export, snapshot)
+    export = landing.parquet(session, given.export, given.table, given.export_id)
+    result = load(session, dataset, given.env, export, snapshot)
     return runs.finish(result, given.run_id, given.runs_table)
 
 

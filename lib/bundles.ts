@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { buildSync, type BuildOptions } from 'esbuild';
+import { build, buildSync, type BuildOptions, type BuildResult } from 'esbuild';
 import type { Platform } from '../lambdas/shared/platform';
 
 const ROOT = join(__dirname, '..');
@@ -49,20 +49,43 @@ export function bundle(platform: Platform, name: string): string {
   return join(out, name);
 }
 
+/**
+ * Bundles in the background what `bundle` would else bundle when it is asked: esbuild works while this process loads CDK.
+ * @throws Error when a handler does not compile.
+ */
+export async function prepareBundles(platform: Platform): Promise<void> {
+  const job = plan(platform.environment, JSON.stringify(platform), handlerNames());
+  if (!job.done) save(job, await build(job.options));
+}
+
 function bundleAll(environment: string, declarations: string, names: string[]): string {
+  const job = plan(environment, declarations, names);
+  if (!job.done) save(job, buildSync(job.options));
+  return job.outdir;
+}
+
+function plan(environment: string, declarations: string, names: string[]) {
   const outdir = join(ROOT, '.cache', 'bundles', environment);
   const stamp = join(outdir, 'stamp');
   const inputs = hashInputs(declarations);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === inputs) return outdir;
-  const result = buildSync({
-    ...OPTIONS,
-    entryPoints: Object.fromEntries(names.map((name) => [join(name, 'index'), join(LAMBDAS, name, 'index.ts')])),
+  const entryPoints = names.map((name) => [join(name, 'index'), join(LAMBDAS, name, 'index.ts')]);
+  return {
     outdir,
-    define: { MORAINE_PLATFORM: declarations },
-  });
+    stamp,
+    inputs,
+    done: existsSync(stamp) && readFileSync(stamp, 'utf8') === inputs,
+    options: {
+      ...OPTIONS,
+      outdir,
+      entryPoints: Object.fromEntries(entryPoints) as Record<string, string>,
+      define: { MORAINE_PLATFORM: declarations },
+    },
+  };
+}
+
+function save(job: ReturnType<typeof plan>, result: BuildResult): void {
   for (const file of result.outputFiles ?? []) replace(file.path, file.contents);
-  replace(stamp, inputs);
-  return outdir;
+  replace(job.stamp, job.inputs);
 }
 
 /** What the bundles are made of: the declarations, `lambdas/`, the packages as locked, and how they are bundled. */

@@ -39,6 +39,7 @@ export interface HandlerProps extends Basis {
 export class Handler extends LambdaFunction {
   /** Changes whenever the handler's code or its declarations do. */
   readonly codeHash: string;
+  declare readonly role: Role;
 
   constructor(scope: Construct, id: string, props: HandlerProps) {
     const folder = bundle(props.platform, props.name);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Annotations, ArnFormat, Duration, IgnoreMode, Stack } from 'aws-cdk-lib';
 import { BuildSpec, ComputeType, LinuxBuildImage, Project, Source, type ISource } from 'aws-cdk-lib/aws-codebuild';
 import { SubnetType, type IVpc } from 'aws-cdk-lib/aws-ec2';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import { acknowledge, acknowledgeResource } from './acknowledge';
@@ -40,14 +41,17 @@ export class Marts extends Construct {
 
   constructor(scope: Construct, id: string, props: MartsProps) {
     super(scope, id);
-    this.build = this.project(props);
-    this.setUp(props);
+    const [build, role] = this.project(props);
+    this.build = build;
+    this.setUp(props, role);
   }
 
-  private project(props: MartsProps): Project {
+  private project(props: MartsProps): [Project, Role] {
     const { warehouse, vpc, key } = props;
     const source = new Asset(this, 'Source', { path: DBT, ignoreMode: IgnoreMode.GIT, exclude: NOT_SOURCE });
+    const role = new Role(this, 'BuildRole', { assumedBy: new ServicePrincipal('codebuild.amazonaws.com') });
     const build = new Project(this, 'Build', {
+      role,
       description: 'dbt build: silver to gold',
       source: Source.s3({ bucket: source.bucket, path: source.s3ObjectKey }),
       secondarySources: this.wheels(props.wheels),
@@ -69,12 +73,11 @@ export class Marts extends Construct {
       logging: { cloudWatch: { logGroup: new Logs(this, 'BuildLogs', props) } },
     });
     warehouse.grantConnect(build);
-    this.acknowledge(build, source);
-    return build;
+    this.acknowledge(build, role, source);
+    return [build, role];
   }
 
-  private acknowledge(build: Project, source: Asset): void {
-    const role = build.role!;
+  private acknowledge(build: Project, role: Role, source: Asset): void {
     const arn = (service: string, resource: string, resourceName: string, arnFormat: ArnFormat) =>
       Stack.of(this).formatArn({ service, resource, resourceName, arnFormat });
     const interfaces = arn('ec2', 'network-interface', '*', ArnFormat.SLASH_RESOURCE_NAME);
@@ -83,6 +86,8 @@ export class Marts extends Construct {
     acknowledgeResource(role, logs, "CDK's own grant on the project's log streams.");
     acknowledge(build, {
       'AwsSolutions-IAM5[Resource::*]': 'EC2 describes, makes and deletes interfaces without naming resources.',
+    });
+    acknowledge(role, {
       'AwsSolutions-IAM5[Action::s3:GetObject*]': "CDK's own grant on the bucket of its assets.",
       'AwsSolutions-IAM5[Action::s3:GetBucket*]': "CDK's own grant on the bucket of its assets.",
       'AwsSolutions-IAM5[Action::s3:List*]': "CDK's own grant on the bucket of its assets.",
@@ -104,7 +109,7 @@ export class Marts extends Construct {
     return [Source.s3({ identifier: 'wheels', bucket: wheels.bucket, path: wheels.s3ObjectKey })];
   }
 
-  private setUp(props: MartsProps): void {
+  private setUp(props: MartsProps, buildRole: Role): void {
     const { warehouse } = props;
     const variables = {
       WORKGROUP: warehouse.workgroupName,
@@ -112,8 +117,8 @@ export class Marts extends Construct {
       SECRET_ARN: warehouse.adminSecret.secretArn,
       SPECTRUM_ROLE_ARN: warehouse.lakeRole.roleArn,
       SILVER_DATABASE: props.catalogue.databaseName('silver'),
-      DBT_ROLE: this.build.role!.roleName,
-      PUBLISH_ROLE: props.serving.publish.role!.roleName,
+      DBT_ROLE: buildRole.roleName,
+      PUBLISH_ROLE: props.serving.publish.role.roleName,
     };
     const setUp = new Handler(this, 'SetUp', {
       ...props,

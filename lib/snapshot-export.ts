@@ -69,7 +69,7 @@ export class SnapshotExport extends Construct {
   private allow(handler: Handler, runs: ITable, actions: string[]): void {
     handler.addToRolePolicy(new PolicyStatement({ actions, resources: ['*'] }));
     grantItems(runs, handler, 'write');
-    acknowledge(handler.role!, {
+    acknowledge(handler.role, {
       'AwsSolutions-IAM5[Resource::*]': 'Export tasks are no resources of RDS, and X-Ray has none.',
     });
   }

@@ -9,18 +9,25 @@ import {
   PySparkEtlJob,
   S3Encryption,
   SecurityConfiguration,
-  type WorkerType,
+  WorkerType,
 } from 'aws-cdk-lib/aws-glue';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
+import type { Environment } from '../config/environment';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue } from './catalogue';
 import { grantItems, grantObjects } from './grants';
 
 const ROOT = join(__dirname, '..');
+const WORKERS: Record<Environment['spark']['workerType'], WorkerType> = {
+  'G.1X': WorkerType.G_1X,
+  'G.2X': WorkerType.G_2X,
+  'G.4X': WorkerType.G_4X,
+  'G.8X': WorkerType.G_8X,
+};
 const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3';
 
 export interface SparkJobsProps extends Basis {
@@ -85,7 +92,7 @@ export class SparkJobs extends Construct {
       extraPythonFiles: [Code.fromBucket(this.common.bucket, this.common.s3ObjectKey)],
       role,
       glueVersion: GlueVersion.V5_1,
-      workerConfiguration: { workerType: spark.workerType as WorkerType, numberOfWorkers: spark.workers },
+      workerConfiguration: { workerType: WORKERS[spark.workerType], numberOfWorkers: spark.workers },
       maxConcurrentRuns: spark.concurrentRuns,
       jobRunQueuingEnabled: true,
       timeout: Duration.minutes(spark.timeoutMinutes),

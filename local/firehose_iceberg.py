@@ -174,8 +174,8 @@ class Stream:
             self.problem = f"{type(error).__name__}: {error}"
             self.over.wait(RETRY_PAUSE)
             return
-        batch.unlink()
         self.count, self.problem = self.count + len(records), None
+        batch.unlink()
 
 
 def _data(records: list) -> list[bytes]:

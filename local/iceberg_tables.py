@@ -13,6 +13,7 @@ import re
 import uuid
 
 from aws_error import AwsError
+from iceberg_shapes import invalid, order_of, require, schema_of, spec_of
 from pydantic import ValidationError
 from pyiceberg.exceptions import (
     CommitFailedException,
@@ -21,10 +22,8 @@ from pyiceberg.exceptions import (
     NoSuchTableError,
     TableAlreadyExistsError,
 )
-from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import StagedTable
-from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 from pyiceberg.table.update import (
     AddPartitionSpecUpdate,
     AddSchemaUpdate,
@@ -41,10 +40,6 @@ from pyiceberg.table.update import (
     UpgradeFormatVersionUpdate,
     update_table_metadata,
 )
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("InvalidInputException", message)
 
 
 class IcebergTables:
@@ -68,32 +63,32 @@ class IcebergTables:
         except NoSuchTableError as error:
             raise AwsError("EntityNotFoundException", f"Table {_name(request)} not found.") from error
         except NoSuchPropertyException as error:
-            raise _invalid(f"Table {_name(request)} is not an Iceberg table: {error}") from error
+            raise invalid(f"Table {_name(request)} is not an Iceberg table: {error}") from error
         except CommitFailedException as error:
             raise AwsError("ConcurrentModificationException", str(error)) from error
-        except (ValidationError, ValueError) as error:
-            raise _invalid(" ".join(str(error).split())) from error
+        except (ValidationError, ValueError, TypeError, KeyError) as error:
+            raise invalid(" ".join(str(error).split())) from error
 
     def _create(self, request: dict) -> dict:
         identifier = _identifier(request)
         given = request["OpenTableFormatInput"].get("IcebergInput") or {}
         if given.get("MetadataOperation") != "CREATE":
-            raise _invalid(f"MetadataOperation is {given.get('MetadataOperation')!r}; it must be CREATE")
+            raise invalid(f"MetadataOperation is {given.get('MetadataOperation')!r}; it must be CREATE")
         version = int(given.get("Version") or 2)
         if version not in (1, 2):
-            raise _invalid(f"Version is {version}; this part writes 1 and 2")
+            raise invalid(f"Version is {version}; this part writes 1 and 2")
         table = given.get("CreateIcebergTableInput") or {}
-        _require(table, "CreateIcebergTableInput", "Location", "Schema")
+        require(table, "CreateIcebergTableInput", "Location", "Schema")
         location = table["Location"].rstrip("/")
         self._check_database(identifier[0])
         updates = (
             AssignUUIDUpdate(uuid=uuid.uuid4()),
             UpgradeFormatVersionUpdate(format_version=version),
-            AddSchemaUpdate(schema=_schema(table["Schema"], 0)),
+            AddSchemaUpdate(schema=schema_of(table["Schema"], 0)),
             SetCurrentSchemaUpdate(schema_id=-1),
-            AddPartitionSpecUpdate(spec=_spec(table.get("PartitionSpec"), 0)),
+            AddPartitionSpecUpdate(spec=spec_of(table.get("PartitionSpec"), 0)),
             SetDefaultSpecUpdate(spec_id=-1),
-            AddSortOrderUpdate(sort_order=_order(table.get("WriteOrder"))),
+            AddSortOrderUpdate(sort_order=order_of(table.get("WriteOrder"))),
             SetDefaultSortOrderUpdate(sort_order_id=-1),
             SetLocationUpdate(location=location),
             SetPropertiesUpdate(updates=table.get("Properties") or {}),
@@ -124,10 +119,10 @@ class IcebergTables:
         )
         given = (wanted or {}).get("Updates")
         if not given:
-            raise _invalid("Updates is empty; give at least one update")
+            raise invalid("Updates is empty; give at least one update")
         metadata, updates = table.metadata, ()
         for update in given:
-            _require(update, "IcebergTableUpdate", "Schema", "Location")
+            require(update, "IcebergTableUpdate", "Schema", "Location")
             updates += (planned := _iceberg_updates(update, metadata))
             metadata = update_table_metadata(metadata, planned)
         if updates:
@@ -139,13 +134,13 @@ def _iceberg_updates(update: dict, metadata) -> tuple:
     """What one element of Updates changes, in the order that Iceberg wants; empty when it changes nothing."""
     action, found = update.get("Action"), []
     every = action is None
-    schema = _schema(update["Schema"], _next(each.schema_id for each in metadata.schemas))
+    schema = schema_of(update["Schema"], _next(each.schema_id for each in metadata.schemas))
     known = next((each for each in metadata.schemas if _same(each, schema)), None)
     if (every or action == "add-schema") and known is None:
         found.append(AddSchemaUpdate(schema=schema))
     if every or action == "set-current-schema":
         if not every and known is None:
-            raise _invalid(
+            raise invalid(
                 "Schema to set as current is none of the table's schemas; add it first (add-schema)"
             )
         if known is None or known.schema_id != metadata.current_schema_id:
@@ -153,7 +148,7 @@ def _iceberg_updates(update: dict, metadata) -> tuple:
     if update.get("PartitionSpec") and (every or action in ("add-spec", "set-default-spec")):
         found += _spec_updates(action, update["PartitionSpec"], metadata)
     if update.get("SortOrder") and (every or action in ("add-sort-order", "set-default-sort-order")):
-        order = _order(update["SortOrder"])
+        order = order_of(update["SortOrder"])
         if every or action == "add-sort-order":
             found.append(AddSortOrderUpdate(sort_order=order))
         if every or action == "set-default-sort-order":
@@ -167,16 +162,18 @@ def _iceberg_updates(update: dict, metadata) -> tuple:
     if action == "remove-properties":
         found.append(RemovePropertiesUpdate(removals=list(properties)))
     if action in ("add-encryption-key", "remove-encryption-key"):
-        raise _invalid(f"Action {action} needs table format 3; this part writes 1 and 2")
+        raise invalid(f"Action {action} needs table format 3; this part writes 1 and 2")
     return tuple(found)
 
 
 def _spec_updates(action: str | None, given: dict, metadata) -> list:
-    spec = _spec(given, _next(each.spec_id for each in metadata.partition_specs), metadata.last_partition_id)
+    spec = spec_of(
+        given, _next(each.spec_id for each in metadata.partition_specs), metadata.last_partition_id
+    )
     known = next((each for each in metadata.partition_specs if each.compatible_with(spec)), None)
     if action == "set-default-spec":
         if known is None:
-            raise _invalid(
+            raise invalid(
                 "PartitionSpec to set as default is none of the table's specs; add it first (add-spec)"
             )
         return [SetDefaultSpecUpdate(spec_id=known.spec_id)]
@@ -204,58 +201,5 @@ def _identifier(request: dict) -> tuple[str, str]:
     database, name = request.get("DatabaseName"), _name(request)
     for field, value in (("DatabaseName", database), ("Name", name)):
         if not value or not re.fullmatch(r"[^A-Z\s.]{1,255}", value):
-            raise _invalid(f"{field} is {value!r}; give a name in lower case, 1 to 255 characters")
+            raise invalid(f"{field} is {value!r}; give a name in lower case, 1 to 255 characters")
     return database, name
-
-
-def _require(given: dict, where: str, *fields: str) -> None:
-    for field in fields:
-        if not given.get(field):
-            raise _invalid(f"{where} lacks {field}, which is required")
-
-
-def _schema(given: dict, schema_id: int) -> Schema:
-    fields = []
-    for each in given.get("Fields") or []:
-        for name in ("Id", "Name", "Type", "Required"):
-            if each.get(name) is None:
-                raise _invalid(f"a field of Schema lacks {name}, which is required: {each}")
-        field = {"id": each["Id"], "name": each["Name"], "type": each["Type"], "required": each["Required"]}
-        fields.append(field | ({"doc": each["Doc"]} if each.get("Doc") else {}))
-    if not fields:
-        raise _invalid("Schema has no Fields; give at least one")
-    ids = given.get("IdentifierFieldIds") or []
-    document = {"type": "struct", "schema-id": schema_id, "fields": fields, "identifier-field-ids": ids}
-    used = [each["id"] for each in fields]
-    if len(set(used)) < len(used):
-        raise _invalid(f"Schema gives an Id to two fields: {used}")
-    return Schema.model_validate(document)
-
-
-def _spec(given: dict | None, spec_id: int, last_field_id: int | None = None) -> PartitionSpec:
-    first = (last_field_id or PARTITION_FIELD_ID_START - 1) + 1
-    fields = [
-        {
-            "source-id": each["SourceId"],
-            "field-id": each.get("FieldId") or first + index,
-            "transform": each["Transform"],
-            "name": each["Name"],
-        }
-        for index, each in enumerate((given or {}).get("Fields") or [])
-    ]
-    return PartitionSpec.model_validate({"spec-id": spec_id, "fields": fields})
-
-
-def _order(given: dict | None) -> SortOrder:
-    if not given or not given.get("Fields"):
-        return UNSORTED_SORT_ORDER
-    fields = [
-        {
-            "source-id": each["SourceId"],
-            "transform": each["Transform"],
-            "direction": each["Direction"],
-            "null-order": each["NullOrder"],
-        }
-        for each in given["Fields"]
-    ]
-    return SortOrder.model_validate({"order-id": given.get("OrderId") or 1, "fields": fields})

@@ -17,7 +17,7 @@ def stream(
 ) -> Iterator[pyarrow.RecordBatch]:
     """The rows of a query as columns of `types`; those of a bytea (hex) are asked for as strings.
 
-    Raises psycopg.Error when the query fails, ArrowInvalid when a value is not of its type or a row has over 16 MB.
+    Raises psycopg.Error when the query fails, ArrowInvalid for a value not of its type or a row over 16 MB.
     """
     read_end, write_end = os.pipe()
     failed: list[BaseException] = []

@@ -1,7 +1,7 @@
 """RDS's snapshots and their export to S3.
 
 A snapshot is made by `create_snapshot`, which plays RDS's daily backup window; its rows are frozen as files
-at that time (rds_snapshot.py), so that an export is an upload, however late. State is in a folder and
+at that time (rds_backups.py), so that an export is an upload, however late. State is in a folder and
 survives a kill -9: an export that was under way starts over when the part does. Times are ISO 8601 texts.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartExportTask.html
@@ -12,13 +12,13 @@ import json
 import os
 import re
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-import rds_snapshot
 import rds_upload
 from aws_error import AwsError
 from botocore.exceptions import ClientError
+from rds_backups import Backups, query_time
 
 AT_ONCE = 5
 UNDER_WAY = ("STARTING", "IN_PROGRESS", "CANCELING")
@@ -42,20 +42,15 @@ class RdsExport:
         region: str | None = None,
         account: str | None = None,
     ):
-        self.instances = instances
-        self.s3 = s3
-        self.snapshots_dir = Path(state_dir) / "snapshots"
-        self.exports_dir = Path(state_dir) / "exports"
         region = region or os.environ.get("AWS_REGION", "us-east-1")
         account = account or os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
-        self.arn = f"arn:aws:rds:{region}:{account}"
+        self.s3 = s3
+        self.backups = Backups(instances, Path(state_dir) / "snapshots", f"arn:aws:rds:{region}:{account}")
+        self.folder = Path(state_dir) / "exports"
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
-        self.freezing = threading.Lock()
-        for folder in (self.snapshots_dir, self.exports_dir):
-            folder.mkdir(parents=True, exist_ok=True)
-        self.tasks = {
-            task["ExportTaskIdentifier"]: task for task in map(_read, self.exports_dir.glob("*.json"))
-        }
+        saved = [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
+        self.tasks = {task["ExportTaskIdentifier"]: task for task in saved}
         for task in self.tasks.values():
             if task["Status"] in UNDER_WAY:
                 self._start(task)
@@ -73,51 +68,18 @@ class RdsExport:
         return actions[action](request)
 
     def create_snapshot(self, instance: str) -> dict:
-        """Makes an automated snapshot, as RDS does once a day, and returns it as DescribeDBSnapshots does.
+        """Makes an automated snapshot, as RDS does once a day, and returns it as DescribeDBSnapshots does."""
+        return self.backups.create(instance, self._exporting)
 
-        It is named for its minute; where that name is taken, for the next free minute.
-        """
-        if instance not in self.instances:
-            known = ", ".join(sorted(self.instances)) or "none"
-            raise AwsError("DBInstanceNotFound", f"DBInstance {instance} not found; there are: {known}", 404)
-        with self.freezing:
-            minute = datetime.now(UTC)
-            while (folder := self._folder(f"rds:{instance}-{minute:%Y-%m-%d-%H-%M}")).exists():
-                minute += timedelta(minutes=1)
-            rds_snapshot.freeze(self.instances[instance], folder)
-        return self._snapshot(folder)
-
-    def _folder(self, identifier: str) -> Path:
-        return self.snapshots_dir / identifier.replace("rds:", "rds_", 1)
-
-    def _snapshot(self, folder: Path) -> dict:
-        found = _read(folder / "snapshot.json")
-        identifier = folder.name.replace("rds_", "rds:", 1)
-        size = sum(table.get("bytes", 0) for table in found["tables"])
-        moment = _query_time(found["time"])
-        return {
-            "DBSnapshotIdentifier": identifier,
-            "DBInstanceIdentifier": re.sub(r"^rds:|-\d{4}(-\d\d){4}$", "", identifier),
-            "DBSnapshotArn": f"{self.arn}:snapshot:{identifier}",
-            "SnapshotType": "automated",
-            "SnapshotCreateTime": moment,
-            "OriginalSnapshotCreateTime": moment,
-            "Status": "available",
-            "PercentProgress": 100,
-            "Engine": "postgres",
-            "AllocatedStorage": max(20, size >> 30),
-            "Encrypted": True,
-        }
-
-    def _snapshots(self) -> list[dict]:
-        folders = [path for path in self.snapshots_dir.iterdir() if path.suffix != ".partial"]
-        return sorted((self._snapshot(path) for path in folders), key=lambda each: each["SnapshotCreateTime"])
+    def _exporting(self) -> set[str]:
+        with self.lock:
+            return {task["SourceArn"] for task in self.tasks.values() if task["Status"] in UNDER_WAY}
 
     def _describe_snapshots(self, request: dict) -> dict:
         wanted = request.get("DBSnapshotIdentifier")
         found = [
             each
-            for each in self._snapshots()
+            for each in self.backups.all()
             if wanted in (None, each["DBSnapshotIdentifier"], each["DBSnapshotArn"])
             and request.get("DBInstanceIdentifier") in (None, each["DBInstanceIdentifier"])
             and request.get("SnapshotType") in (None, each["SnapshotType"])
@@ -137,7 +99,7 @@ class RdsExport:
                 "digits and single hyphens, none at its end"
             )
         snapshot = next(
-            (each for each in self._snapshots() if each["DBSnapshotArn"] == request["SourceArn"]), None
+            (each for each in self.backups.all() if each["DBSnapshotArn"] == request["SourceArn"]), None
         )
         if snapshot is None:
             raise AwsError("DBSnapshotNotFound", f"DBSnapshot {request['SourceArn']} not found.", 404)
@@ -208,7 +170,7 @@ class RdsExport:
     def _save(self, task: dict) -> None:
         with self.lock:
             self.tasks[task["ExportTaskIdentifier"]] = task
-            path = self.exports_dir / f"{task['ExportTaskIdentifier']}.json"
+            path = self.folder / f"{task['ExportTaskIdentifier']}.json"
             path.with_suffix(".new").write_text(json.dumps(task))
             path.with_suffix(".new").replace(path)
 
@@ -240,7 +202,7 @@ class RdsExport:
             self._save(task)
 
     def _upload(self, task: dict) -> None:
-        folder = self._folder(task["SourceArn"].rpartition(":snapshot:")[2])
+        folder = self.backups.path(task["SourceArn"].rpartition(":snapshot:")[2])
         size = rds_upload.tables(
             self.s3, folder, task, lambda percent: self._step(task, "IN_PROGRESS", percent)
         )
@@ -270,13 +232,5 @@ def _page(name: str, found: list[dict], request: dict) -> dict:
     return {name: found[start : start + size], **more}
 
 
-def _read(path: Path) -> dict:
-    return json.loads(path.read_text())
-
-
 def _now() -> str:
-    return _query_time(datetime.now(UTC).isoformat())
-
-
-def _query_time(text: str) -> str:
-    return datetime.fromisoformat(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return query_time(datetime.now(UTC).isoformat())

@@ -112,7 +112,7 @@ def _write(connection: psycopg.Connection, schema: str, table: str, columns: lis
     for part, batches in enumerate(_parts(_batches(connection, schema, table, columns, written))):
         name = f"part-{part:05d}-{job}-c000.gz.parquet"
         rows = pyarrow.Table.from_batches(batches, written)
-        pyarrow.parquet.write_table(rows, folder / name, compression="gzip", compression_level=1)
+        pyarrow.parquet.write_table(rows, folder / name, compression="gzip")
         yield name
 
 

@@ -1,8 +1,7 @@
 """Rows of different stores in one form, so that equal rows have equal hashes.
 
-Each store's rows become Arrow batches of the contract's types (times in microseconds, decimals at the contract's
-scale); from there one code path makes a text of each row and a 64-bit hash of it. Everything is streamed: what
-stays in memory is 16 bytes a row.
+Each store's rows become Arrow batches of the contract's types (times in microseconds, decimals at the
+contract's scale); from there one code path makes a text of each row and a 64-bit hash of it, in a stream.
 """
 
 import sys
@@ -52,7 +51,9 @@ def of_arrow(batches, contract: Contract) -> Iterator[pyarrow.RecordBatch]:
         yield pyarrow.RecordBatch.from_arrays([batch[f.name].cast(f.type) for f in wanted], schema=wanted)
 
 
-def of_postgres(dsn: str, relation: str, contract: Contract, where: str = "") -> Iterator[pyarrow.RecordBatch]:
+def of_postgres(
+    dsn: str, relation: str, contract: Contract, where: str = ""
+) -> Iterator[pyarrow.RecordBatch]:
     """Rows of a relation (`schema.name`), cast to the contract's types by PostgreSQL."""
     wanted = schema(contract)
     chosen = sql.SQL(", ").join(_cast(column) for column in contract.columns)

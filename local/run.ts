@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { environment } from '../config';
 import { databaseName } from '../lambdas/shared/platform';
 import { datasetsOf } from '../lambdas/shared/source';
+import { readDeclarations } from '../lib/declarations';
 import { company } from '../sample';
 import { sources } from '../sources';
 import { localUrl, serveApi } from './api';
+import { tryApi } from './ask';
 import { deploy, type Outputs } from './deploy';
 import { checkPorts, parseOptions, portsFrom, type Options } from './options';
 import { ACCOUNT, REGION, signer, startEmulator, startSpark } from './parts';
@@ -98,8 +100,9 @@ function reconcile(options: Options, source: Postgres, warehouse: Postgres, endp
       models: join(ROOT, 'dbt', 'models'),
     }),
   );
-  const args = ['local/reconcile.py', '--contracts', 'contracts', '--config', config];
-  return spawnSync(venv('python'), args, { cwd: ROOT, stdio: 'inherit' }).status === 0;
+  const python = (...args: string[]) => spawnSync(venv('python'), args, { cwd: ROOT, stdio: 'inherit' }).status === 0;
+  const equal = python('local/reconcile.py', '--contracts', 'contracts', '--config', config);
+  return python('local/quarantine.py', endpoint, REGION, databaseName('local', 'quarantine')) && equal;
 }
 
 async function main(): Promise<number> {
@@ -112,6 +115,7 @@ async function main(): Promise<number> {
   mkdirSync(logs, { recursive: true });
   const log = (name: string): string => join(logs, `${name}.log`);
 
+  const platform = readDeclarations({ environment: environment('local'), sources });
   ensureToolchain(say);
   const running = new Running();
   let interrupted = false;
@@ -162,6 +166,7 @@ async function main(): Promise<number> {
     say('pipeline done');
     const equal = reconcile(options, source, warehouse, endpoint);
     say(equal ? 'source = silver = gold, row by row' : 'source, silver and gold DIFFER');
+    for (const line of await tryApi(endpoint, outputs.AnalyticsApiUrl, platform)) say(line);
     if (!equal || options.exit) return equal ? 0 : 1;
     const server = await serveApi(localUrl(endpoint, outputs.AnalyticsApiUrl), ports.api);
     running.add({ stop: async () => void server.close() });
@@ -178,7 +183,9 @@ async function main(): Promise<number> {
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {
-    console.error(error instanceof SetupError ? error.message : error);
+    console.error((error as Error).message);
+    if (!(error instanceof SetupError))
+      console.error(`Logs: ${join(process.cwd(), '.local', 'logs')}, or below --state`);
     process.exit(1);
   },
 );

@@ -91,7 +91,9 @@ class Worker:
                 path = self.scratch / f"{hashlib.sha256(content).hexdigest()}.zip"
                 if str(path) not in sys.path:
                     path.write_bytes(content)
-                    for name in [n for n, m in sys.modules.items() if ".zip/" in (getattr(m, "__file__", "") or "")]:
+                    for name in [
+                        n for n, m in sys.modules.items() if ".zip/" in (getattr(m, "__file__", "") or "")
+                    ]:
                         del sys.modules[name]
                     sys.path[:] = [str(path), *[p for p in sys.path if not p.startswith(str(self.scratch))]]
             source = self.fetch(script)

@@ -103,6 +103,7 @@ def _prepare(connection: psycopg.Connection, contract: Contract) -> bool:
     added = [column for column in wanted if column not in found]
     former = {name for column in contract.columns if column.name in added for name in column.previous_names}
     fits = all(found.get(column, kind) == kind for column, kind in wanted.items())
+    fits = fits and BOOKKEEPING.keys() <= found.keys()
     if found and fits and not former & found.keys() and key == list(contract.key):
         for column in added:
             _alter(connection, contract.dataset, column, wanted[column])

@@ -3,8 +3,9 @@ import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { databaseName } from '../shared/platform';
 import { backOff, type Sleep } from '../shared/retry';
 import type { TableDeclaration } from '../shared/tables';
+import { properties } from './history';
 import { parseMetadata, typeJson, type TableField, type TableState } from './iceberg';
-import { newFields, plan, properties, type Plan } from './plan';
+import { newFields, plan, type Plan } from './plan';
 
 /** What migrations work on. */
 export interface Lake {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { CONTRACT_VERSION, KEY, type TableColumn, type TableDeclaration } from '../shared/tables';
+import { KEY, type TableColumn, type TableDeclaration } from '../shared/tables';
+import { isOlder, properties } from './history';
 import { nestedIds, type TableField, type TableState } from './iceberg';
 
 /** One change of a table. */
@@ -16,10 +16,6 @@ export type Plan =
   | { readonly action: 'none'; readonly reason: 'as declared' | 'older contract' }
   | { readonly action: 'change'; readonly steps: readonly Step[]; readonly after: TableState }
   | { readonly action: 'refuse'; readonly reasons: readonly string[] };
-
-/** Property: fingerprints of the declarations that the table was brought to, oldest first. */
-export const HISTORY = 'moraine.history';
-const HISTORY_LENGTH = 50;
 
 /**
  * Compares a table with its declaration. Nothing is ever dropped, narrowed or laid out anew.
@@ -50,14 +46,6 @@ export function plan(table: TableDeclaration, state: TableState | undefined): Pl
   ];
   if (steps.length === 0) return { action: 'none', reason: 'as declared' };
   return { action: 'change', steps, after: after(state, matches, wanted) };
-}
-
-/** The properties that a table gets: what it has, what is declared, and the declaration's place in its history. */
-export function properties(table: TableDeclaration, current: Readonly<Record<string, string>> = {}) {
-  const mark = fingerprint(table);
-  const history = historyOf(current);
-  if (history.at(-1) !== mark) history.push(mark);
-  return { ...current, ...table.properties, [HISTORY]: history.slice(-HISTORY_LENGTH).join(',') };
 }
 
 /** A column of the declaration beside the table's, if it has one. */
@@ -180,29 +168,3 @@ export function newFields(columns: readonly TableColumn[], lastId: number): Tabl
     nested: Array.from({ length: nestedIds(type) }, () => next++),
   }));
 }
-
-function isOlder(table: TableDeclaration, current: Readonly<Record<string, string | undefined>>): boolean {
-  const history = historyOf(current);
-  const place = history.lastIndexOf(fingerprint(table));
-  if (place >= 0 && place < history.length - 1) return true;
-  return isLower(table.properties[CONTRACT_VERSION], current[CONTRACT_VERSION]);
-}
-
-const historyOf = (current: Readonly<Record<string, string | undefined>>): string[] =>
-  (current[HISTORY] ?? '').split(',').filter((mark) => mark !== '');
-
-/** Whether version `a` is lower than `b`, number by number; what is no `1.2.3` is lower than nothing. */
-function isLower(a: string | undefined, b: string | undefined): boolean {
-  const [x, y] = [a, b].map((version) =>
-    /^(\d+)\.(\d+)\.(\d+)/
-      .exec(version ?? '')
-      ?.slice(1)
-      .map(Number),
-  );
-  if (!x || !y) return false;
-  const i = x.findIndex((part, place) => part !== y[place]);
-  return i >= 0 && x[i] < y[i];
-}
-
-const fingerprint = (table: TableDeclaration): string =>
-  createHash('sha256').update(JSON.stringify(table)).digest('hex').slice(0, 12);

@@ -20,7 +20,7 @@ export const rankKey = (rank: number): string => String(rank).padStart(8, '0');
 /** Sort key of the manifest for no filter at all: DynamoDB takes no empty key. */
 export const manifestSort = (filter: string): string => filter || '*';
 
-/** A filter as text: the parameters by name, `status=open&year=2026`, values URI-encoded; empty for none. */
+/** A filter as text: the parameters by name, `<name>=<value>&<name>=<value>`, values URI-encoded; empty for none. */
 export function filterText(values: Readonly<Record<string, string | undefined>>): string {
   return Object.entries(values)
     .filter((entry): entry is [string, string] => entry[1] !== undefined)

@@ -50,9 +50,13 @@ beforeEach(() => {
   write('contracts/carts.odcs.yaml', CONTRACT);
   write('dbt/models/marts/carts_by_state.yml', MODEL);
 });
-afterEach(() => { rmSync(root, { recursive: true }); });
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
 
-const write = (path: string, text: string) => { writeFileSync(join(root, path), text); };
+const write = (path: string, text: string) => {
+  writeFileSync(join(root, path), text);
+};
 const environment = (databases: Environment['databases'] = { shop: { instance: 'shop-1' } }) => ({
   ...environmentOf('dev'),
   databases,
@@ -90,52 +94,72 @@ describe('one line says what is wrong and what to do', () => {
   test.each<{ name: string; change: () => unknown; message: string }>([
     {
       name: 'a contract without a key',
-      change: () => { write('contracts/carts.odcs.yaml', CONTRACT.replace(', primaryKey: true', '')); },
+      change: () => {
+        write('contracts/carts.odcs.yaml', CONTRACT.replace(', primaryKey: true', ''));
+      },
       message: 'contracts/carts.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row',
     },
     {
       name: 'a contract that is no YAML',
-      change: () => { write('contracts/carts.odcs.yaml', 'kind: [DataContract'); },
+      change: () => {
+        write('contracts/carts.odcs.yaml', 'kind: [DataContract');
+      },
       message: 'contracts/carts.odcs.yaml: Flow sequence in block collection must be',
     },
     {
       name: 'a second contract of one dataset',
-      change: () => { write('contracts/baskets.odcs.yaml', CONTRACT); },
+      change: () => {
+        write('contracts/baskets.odcs.yaml', CONTRACT);
+      },
       message: 'contracts/baskets.odcs.yaml: describes "carts"; a contract\'s file is named after its dataset',
     },
     {
       name: 'an endpoint without a summary',
-      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('summary: Carts of a state', '')); },
+      change: () => {
+        write('dbt/models/marts/carts_by_state.yml', MODEL.replace('summary: Carts of a state', ''));
+      },
       message: `${at}: summary: Invalid input: expected string, received undefined`,
     },
     {
       name: 'a parameter on no column',
-      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('column: state', 'column: colour')); },
+      change: () => {
+        write('dbt/models/marts/carts_by_state.yml', MODEL.replace('column: state', 'column: colour'));
+      },
       message: `${at}: parameter state: column colour is no column: there are state, carts`,
     },
     {
       name: 'an order by no column',
-      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('[state desc]', '[colour]')); },
+      change: () => {
+        write('dbt/models/marts/carts_by_state.yml', MODEL.replace('[state desc]', '[colour]'));
+      },
       message: `${at}: order colour is no column: there are state, carts`,
     },
     {
       name: 'values from an unknown dataset',
-      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('carts.state', 'goods.state')); },
+      change: () => {
+        write('dbt/models/marts/carts_by_state.yml', MODEL.replace('carts.state', 'goods.state'));
+      },
       message: `${at}: parameter state: values_from: goods.state: no contract of that name: there are carts`,
     },
     {
       name: 'values from a column that allows any',
-      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace('carts.state', 'carts.cart_id')); },
+      change: () => {
+        write('dbt/models/marts/carts_by_state.yml', MODEL.replace('carts.state', 'carts.cart_id'));
+      },
       message: `${at}: parameter state: values_from: carts.cart_id: contracts/carts.odcs.yaml gives this column no invalidValues rule with validValues`,
     },
     {
       name: 'two endpoints of one path',
-      change: () => { write('dbt/models/marts/other.yml', MODEL.replace('carts_by_state', 'other')); },
+      change: () => {
+        write('dbt/models/marts/other.yml', MODEL.replace('carts_by_state', 'other'));
+      },
       message: `dbt/models/marts/other.yml: model other: endpoint: path /analytics/carts is taken by ${at}; give it another`,
     },
     {
       name: 'an answer without types',
-      change: () => { write('dbt/models/marts/carts_by_state.yml', MODEL.replace(', data_type: bigint', '')); },
+      change: () => {
+        write('dbt/models/marts/carts_by_state.yml', MODEL.replace(', data_type: bigint', ''));
+      },
       message: `${at}: column carts has no data_type; give it one`,
     },
   ])('$name', ({ change, message }) => {

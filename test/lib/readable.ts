@@ -17,10 +17,10 @@ export function readable(template: TemplateJson, environment: string): string {
   const outputs = Object.entries(template.Outputs ?? {})
     .filter(([, output]) => !output.Export)
     .map(([id, output]) => [id, simplify(output.Value)]);
-  const text = stringify(
-    { ...Object.fromEntries(resources), Outputs: Object.fromEntries(outputs) },
-    { lineWidth: 0, aliasDuplicateObjects: false },
-  );
+  const text = stringify(Object.fromEntries([...resources, ['Outputs', Object.fromEntries(outputs)]]), {
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
   return mask(text, environment);
 }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App, type Stack } from 'aws-cdk-lib';
+import { App, Stack } from 'aws-cdk-lib';
 import type { CloudAssembly } from 'aws-cdk-lib/cx-api';
 import { environment as environmentOf } from '../../config';
 import type { Environment } from '../../config/environment';
@@ -49,12 +49,17 @@ export function synthesize(name: string, overrides: Partial<Environment> = {}): 
   const environment = { ...environmentOf(name), ...overrides };
   const stage = new PlatformStage(app, { environment, platform: readDeclarations({ environment, sources }) });
   const assembly = app.synth().getNestedAssembly(stage.artifactId);
-  const stacks = stage.node.children as Stack[];
+  const stacks = stage.node.children.filter((child) => Stack.isStack(child));
   const templates = stacks.map((stack) => [
     stack.node.id,
     assembly.getStackArtifact(stack.artifactId).template as TemplateJson,
   ]);
-  return { app, stage, assembly, templates: Object.fromEntries(templates) };
+  return { app, stage, assembly, templates: Object.fromEntries(templates) as Record<string, TemplateJson> };
+}
+
+/** What lies at a path of names and indexes within parsed JSON; undefined when there is nothing. */
+export function at(value: unknown, ...path: (string | number)[]): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as Record<string | number, unknown> | undefined)?.[key], value);
 }
 
 /** Every resource of every stack, with the stack's id and its own. */

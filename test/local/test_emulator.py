@@ -1,8 +1,6 @@
 """What local/emulator.py changes inside ministack: a new version that moves one of these is told here, by its name."""
 
 import inspect
-import json
-import urllib.request
 
 import ministack.app
 import ministack.core.lambda_runtime

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import firehose_delivery
 import firehose_rows
@@ -34,6 +37,17 @@ SPEC = PartitionSpec(
 def table(catalog, namespace, bucket):
     location = f"s3://{bucket}/{namespace}/things"
     return catalog.create_table((namespace, "things"), SCHEMA, location, SPEC)
+
+
+KILLED = """
+import os, pathlib, sys
+from firehose_spool import Spool
+spool = Spool(pathlib.Path(sys.argv[1]))
+spool.append([("r", b'{"id": 2}')])
+spool.file.write(b'{"id": "half')
+spool.file.flush()
+os.kill(os.getpid(), 9)
+"""
 
 
 class Transform:
@@ -191,9 +205,10 @@ def test_the_lambda_is_tried_four_times(firehose, transform, catalog, table, s3,
 
 
 def test_what_was_accepted_survives_the_process(firehose, transform, catalog, s3, tmp_path, table):
-    put(firehose, {"id": 1}, {"id": 2})
-    with (tmp_path / "spool" / "stream" / "open.jsonl").open("ab") as spool:
-        spool.write(b'{"id": "half a li')
+    put(firehose, {"id": 1})
+    firehose.close()
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "spool" / "stream")]
+    assert subprocess.run(command, cwd=Path(firehose_rows.__file__).parent).returncode == -9
     again = FirehoseIceberg(transform, catalog, s3, tmp_path / "spool")
     record = {"Data": base64.b64encode(b'{"id": 3}').decode()}
     again.handle("PutRecord", {"DeliveryStreamName": "stream", "Record": record})

@@ -174,6 +174,12 @@ def test_big_tables_have_several_parts_and_nothing_is_lost(rds, database, s3, bu
     assert sorted(row for each in tables for row in each["a"].to_pylist()) == list(range(1, 1001))
 
 
+def test_only_the_newest_snapshots_are_kept(rds):
+    made = [rds.create_snapshot("acme")["DBSnapshotIdentifier"] for _ in range(9)]
+    left = rds.handle("DescribeDBSnapshots", {})["DBSnapshots"]
+    assert [each["DBSnapshotIdentifier"] for each in left] == made[-7:]
+
+
 def test_snapshots_and_unfinished_exports_survive_the_process(rds, s3, bucket, tmp_path):
     first, second = rds.create_snapshot("acme"), rds.create_snapshot("acme")
     assert first["DBSnapshotIdentifier"] != second["DBSnapshotIdentifier"]
@@ -181,7 +187,7 @@ def test_snapshots_and_unfinished_exports_survive_the_process(rds, s3, bucket, t
     rds._start = lambda task: None  # the process dies before the export begins
     rds.handle("StartExportTask", request)
     (tmp_path / "rds" / "snapshots" / "rds_acme-2020-01-01-00-00.partial").mkdir()
-    again = RdsExport(rds.instances, s3, tmp_path / "rds")
+    again = RdsExport(rds.backups.instances, s3, tmp_path / "rds")
     assert finished(again)["Status"] == "COMPLETE"
     assert "export_info_e1.json" in keys(s3, bucket)
     listed = again.handle(

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import { properties } from '../../../lambdas/migrate-tables/history';
 import type { TableState } from '../../../lambdas/migrate-tables/iceberg';
-import { newFields, plan, properties } from '../../../lambdas/migrate-tables/plan';
+import { newFields, plan } from '../../../lambdas/migrate-tables/plan';
 import type { Column, Contract } from '../../../lambdas/shared/contract';
 import { bronzeTable, quarantineTable, silverTable, type TableDeclaration } from '../../../lambdas/shared/tables';
 import { column, contract } from '../fakes';

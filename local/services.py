@@ -1,0 +1,137 @@
+"""The AWS services that we play ourselves: what local/emulator.py is told of them, and how it makes them."""
+
+import json
+import os
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlparse
+
+import lake
+import warehouse_mirror
+from firehose_iceberg import FirehoseIceberg
+from iceberg_tables import IcebergTables
+from rds_export import RdsExport
+from redshift_data import RedshiftData
+
+WAREHOUSE = "warehouse"
+"""The warehouse's database."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What local/run.ts tells the emulator, as JSON."""
+
+    port: int
+    state: str
+    """Folder of everything that survives the process."""
+    region: str
+    account: str
+    worker: str
+    """Address of the Spark worker."""
+    source_dsns: dict[str, str]
+    """RDS instance -> connection of the PostgreSQL that plays it."""
+    warehouse_dsn: str
+    """Connection of the PostgreSQL that plays Redshift, without its database."""
+    silver_database: str
+    contracts: str
+    """Folder of the contracts."""
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables of ministack, and of the handlers that it starts."""
+        state = Path(self.state)
+        return {
+            "BIND_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
+            "GATEWAY_PORT": str(self.port),
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "MINISTACK_REGION": self.region,
+            "MINISTACK_ACCOUNT_ID": self.account,
+            # The CDK's own custom resource handler takes the AWS SDK from its Lambda runtime.
+            "NODE_PATH": str(Path(__file__).parent.parent / "node_modules"),
+            "PERSIST_STATE": "1",
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(state / "s3"),
+            "STATE_DIR": str(state / "services"),
+            "MINISTACK_CODEBUILD_EXECUTE": "1",
+            "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+        }
+
+    def build_environment(self) -> dict[str, str]:
+        """What a build on the laptop has instead of Redshift's address: the local target of dbt's profile."""
+        warehouse = urlparse(self.warehouse_dsn)
+        return {
+            "DBT_TARGET": "local",
+            "WAREHOUSE_PORT": str(warehouse.port),
+            "WAREHOUSE_USER": warehouse.username or "",
+            "WAREHOUSE_PASSWORD": warehouse.password or "",
+            "WAREHOUSE_DATABASE": WAREHOUSE,
+            "DBT_TARGET_PATH": str(Path(self.state) / "dbt" / "target"),
+            "DBT_LOG_PATH": str(Path(self.state) / "dbt" / "logs"),
+        }
+
+
+class Services:
+    """The services, each made when first needed, and once (Python 3.11 locks cached properties):
+    they call the emulator, which must answer by then."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.state = Path(settings.state)
+        self.mirroring = threading.Lock()
+
+    def client(self, service: str):
+        return lake.client(service, self.settings.endpoint, self.settings.region)
+
+    @cached_property
+    def s3(self):
+        return self.client("s3")
+
+    @cached_property
+    def lambdas(self):
+        return self.client("lambda")
+
+    @cached_property
+    def catalog(self):
+        return lake.catalog(self.settings.endpoint, self.settings.region)
+
+    @cached_property
+    def rds(self) -> RdsExport:
+        return RdsExport(self.settings.source_dsns, self.s3, self.state / "rds")
+
+    @cached_property
+    def firehose(self) -> FirehoseIceberg:
+        return FirehoseIceberg(self.invoke, self.catalog, self.s3, self.state / "firehose")
+
+    @cached_property
+    def iceberg(self) -> IcebergTables:
+        return IcebergTables(self.catalog)
+
+    @cached_property
+    def redshift(self) -> RedshiftData:
+        return RedshiftData(lambda database: f"{self.settings.warehouse_dsn}/{database}")
+
+    def invoke(self, arn: str, event: dict) -> dict:
+        """Calls a handler. Raises RuntimeError with what it threw."""
+        answer = self.lambdas.invoke(FunctionName=arn, Payload=json.dumps(event))
+        payload = json.load(answer["Payload"])
+        if answer.get("FunctionError"):
+            raise RuntimeError(f"{payload.get('errorType')}: {payload.get('errorMessage')}")
+        return payload
+
+    def mirror(self, dataset: str) -> None:
+        """Silver as Redshift's external schema shows it: what changed is copied before a job counts as done."""
+        warehouse = f"{self.settings.warehouse_dsn}/{WAREHOUSE}"
+        with self.mirroring:
+            warehouse_mirror.mirror(
+                self.catalog, self.settings.silver_database, dataset, Path(self.settings.contracts), warehouse
+            )

@@ -27,7 +27,6 @@ from common.merging import merge  # noqa: E402
 LIMIT = 1.7
 ENVIRONMENT = "bench"
 CONTRACT = """
-id: rows_{name}
 schema:
   - name: rows_{name}
     properties:
@@ -120,7 +119,7 @@ def change(spark: SparkSession, contract: Contract, rows: int, changes: int, num
 
 def measure(spark: SparkSession, name: str, rows: int, changes: int, rounds: int) -> float:
     """Seconds of one merge, the median of the rounds; a round before them warms up."""
-    contract = parse("bench", CONTRACT.format(name=name))
+    contract = parse(f"contracts/rows_{name}.odcs.yaml", CONTRACT.format(name=name))
     create(spark, contract, rows)
     seconds = []
     for number in range(1, rounds + 2):

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { environment as environmentOf } from '../config';
@@ -6,6 +7,7 @@ import { prepareBundles } from '../lib/bundles';
 import { readDeclarations } from '../lib/declarations';
 import { sources } from '../sources';
 
+const load = createRequire(__filename);
 /** Collected by `npm run deploy`. */
 const wheels = join(__dirname, '..', '.cache', 'dbt-wheels');
 
@@ -14,7 +16,9 @@ async function main(): Promise<void> {
   const environment = environmentOf(app.node.tryGetContext('env'));
   const platform = readDeclarations({ environment, sources });
   // The rest of CDK takes as long to load as esbuild takes to bundle the handlers: both at once.
-  const [{ PlatformStage }] = await Promise.all([import('../lib/platform'), prepareBundles(platform)]);
+  const bundles = prepareBundles(platform);
+  const { PlatformStage } = load('../lib/platform') as typeof import('../lib/platform');
+  await bundles;
   new PlatformStage(app, { environment, platform, wheels: existsSync(wheels) ? wheels : undefined });
 }
 

@@ -40,7 +40,7 @@ const schema = z.strictObject({
     /** Redshift Processing Units to start from and to grow to. */
     baseCapacity: z.int().min(4).max(512),
     maxCapacity: z.int().min(4).max(5632),
-    /** RPU-hours a day after which queries stop. */
+    /** RPU-hours a day above which an alarm goes off (CloudFormation has no usage limit that stops queries). */
     dailyUsageLimit: z.int().min(1),
   }),
   api: z.strictObject({

@@ -68,7 +68,14 @@ export class EventStream extends Construct {
         processingConfiguration: {
           enabled: true,
           processors: [
-            { type: 'Lambda', parameters: [{ parameterName: 'LambdaArn', parameterValue: transform.functionArn }] },
+            {
+              type: 'Lambda',
+              parameters: [
+                { parameterName: 'LambdaArn', parameterValue: transform.functionArn },
+                // A row is larger than its event, and Lambda answers with 6 MB at most.
+                { parameterName: 'BufferSizeInMBs', parameterValue: '0.5' },
+              ],
+            },
           ],
         },
         s3BackupMode: 'FailedDataOnly',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Duration } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
+import { allTables } from '../lambdas/shared/tables';
 import type { Basis } from './basis';
 import type { Catalogue } from './catalogue';
 import { Handler } from './handler';
@@ -29,7 +30,7 @@ export class Tables extends Construct {
       properties: {
         LakeBucket: props.catalogue.lake.bucketName,
         Environment: props.environment.name,
-        ContractsHash: hash(props.platform.contracts),
+        TablesHash: hash(allTables(props.platform.contracts)),
       },
     });
     migration.node.addDependency(props.catalogue);

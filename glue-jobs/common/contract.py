@@ -150,16 +150,16 @@ def parse(file: str, text: str) -> Contract:
     service_levels = {each.get("property"): each for each in document.get("slaProperties") or []}
     try:
         return Contract(
-            dataset=document.get("id"),
+            dataset=_dataset(file, table),
             version=str(document.get("version", "")),
             description=" ".join(str((document.get("description") or {}).get("purpose", "")).split()),
             domain=document.get("domain", ""),
             owner=_owner(document.get("team")),
             columns=columns,
             key=tuple(each["name"] for each in keyed),
-            bucket_count=_custom(table, "bucketCount", 16),
+            bucket_count=_bucket_count(file, table),
             freshness_hours=_duration(file, service_levels, "freshness", {"h": 1, "d": 24}),
-            retention_days=_duration(file, service_levels, "retention", {"d": 1, "y": 365}),
+            retention_days=_duration(file, service_levels, "retention", {"d": 1, "m": 30, "y": 365}),
         )
     except ValidationError as error:
         raise _readable(file, error) from error
@@ -174,7 +174,7 @@ def _column(file: str, declared: Any) -> Column:
     valid = [
         (rule.get("arguments") or {}).get("validValues")
         for rule in declared.get("quality") or []
-        if rule.get("type") == "library" and rule.get("metric") == "invalidValues"
+        if rule.get("type", "library") == "library" and rule.get("metric") == "invalidValues"
     ]
     try:
         return Column(
@@ -207,9 +207,9 @@ def _check_names(file: str, columns: tuple[Column, ...]) -> None:
             raise ContractError(
                 f"{file}: column {name!r} starts with _, which is reserved for bookkeeping; rename it"
             )
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
             raise ContractError(
-                f"{file}: column {name!r}: allowed are a-z, 0-9 and _, a letter first; rename it"
+                f"{file}: column {name!r}: allowed are up to 63 of a-z, 0-9 and _, a letter first; rename it"
             )
         if name in seen:
             raise ContractError(f"{file}: column {name!r} is declared twice; remove one")
@@ -222,6 +222,21 @@ def _check_bucketed(file: str, first: Column) -> None:
             f"{file}: the key's first column {first.name!r} is {first.type}, which Iceberg can't bucket; "
             "put another column first (primaryKeyPosition: 1)"
         )
+
+
+def _dataset(file: str, table: dict) -> str:
+    """The dataset's name, which is its file's too: one search shows its whole path."""
+    name = str(table.get("name"))
+    if Path(file).name != f"{name}{SUFFIX}":
+        raise ContractError(f"{file}: describes {name!r}; a contract's file is named after its dataset")
+    return name
+
+
+def _bucket_count(file: str, table: dict) -> int:
+    count = _custom(table, "bucketCount", 16)
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 1024:
+        raise ContractError(f"{file}: bucketCount is {count!r}; give a whole number from 1 to 1024")
+    return count
 
 
 def _custom(declared: dict, name: str, default: Any) -> Any:
@@ -239,9 +254,9 @@ def _duration(file: str, service_levels: dict, name: str, units: dict[str, int])
     if name not in service_levels:
         return None
     value, unit = service_levels[name].get("value"), service_levels[name].get("unit")
-    if unit not in units or not isinstance(value, int | float):
+    if unit not in units or not isinstance(value, int | float) or value <= 0:
         raise ContractError(
-            f"{file}: {name} is {value!r} {unit!r}; give a number and a unit of {', '.join(units)}"
+            f"{file}: {name} is {value!r} {unit!r}; give a number above 0 and a unit of {', '.join(units)}"
         )
     return value * units[unit]
 

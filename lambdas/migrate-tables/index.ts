@@ -9,7 +9,7 @@ import { allTables } from '../shared/tables';
 import { migrate, nameOf, readTable, refusal } from './execute';
 import { plan } from './plan';
 
-/** `ContractsHash` is not read: it makes CloudFormation call when a contract changes. */
+/** `TablesHash` is not read: it makes CloudFormation call when a declared table changes. */
 const properties = z.object({ LakeBucket: z.string().min(1), Environment: z.string().min(1) });
 
 export interface Deps {

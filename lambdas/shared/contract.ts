@@ -56,6 +56,7 @@ const property = z.object({
   quality: z
     .array(
       z.object({
+        type: z.string().default('library'),
         metric: z.string().optional(),
         arguments: z.object({ validValues: z.array(z.string()).optional() }).optional(),
       }),
@@ -102,18 +103,34 @@ export function parseContract(file: string, yaml: unknown): Contract {
   if (key.length === 0) {
     throw new Error(`${file}: no column has primaryKey: true; mark the column(s) that identify a row`);
   }
+  const columns = table.properties.map((p) => parseColumn(file, p));
+  checkColumns(file, columns, key[0]);
   return {
     dataset: table.name,
     version: parsed.data.version,
     description: parsed.data.description?.purpose ?? '',
     domain: parsed.data.domain,
     owner: parsed.data.team?.name ?? '',
-    columns: table.properties.map((p) => parseColumn(file, p)),
+    columns,
     key,
     bucketCount: bucketCount(file, table.customProperties),
     freshnessHours: duration(file, parsed.data.slaProperties, 'freshness', { h: 1, d: 24 }),
     retentionDays: duration(file, parsed.data.slaProperties, 'retention', { d: 1, m: 30, y: 365 }),
   };
+}
+
+/** @throws Error when a name stands twice, or silver could not be bucketed by the key's first column. */
+function checkColumns(file: string, columns: readonly Column[], first: string): void {
+  const seen = new Set<string>();
+  for (const { name, type } of columns) {
+    if (seen.has(name)) throw new Error(`${file}: column ${JSON.stringify(name)} is declared twice; remove one`);
+    seen.add(name);
+    if (name === first && (type.name === 'boolean' || type.name === 'double')) {
+      throw new Error(
+        `${file}: the key's first column ${JSON.stringify(name)} is ${type.name}, which Iceberg can't bucket; put another first (primaryKeyPosition: 1)`,
+      );
+    }
+  }
 }
 
 function parseColumn(file: string, p: z.infer<typeof property>): Column {
@@ -122,7 +139,8 @@ function parseColumn(file: string, p: z.infer<typeof property>): Column {
       `${file}: column ${JSON.stringify(p.name)}: a name has lower-case letters, digits and _, and starts with a letter (names with a leading _ are the platform's)`,
     );
   }
-  const validValues = p.quality.find((rule) => rule.metric === 'invalidValues')?.arguments?.validValues;
+  const validValues = p.quality.find((rule) => rule.type === 'library' && rule.metric === 'invalidValues')?.arguments
+    ?.validValues;
   const previous = p.customProperties.find((c) => c.property === 'previousNames')?.value;
   return {
     name: p.name,

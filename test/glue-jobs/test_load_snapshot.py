@@ -146,14 +146,20 @@ def test_the_stream_wins_where_it_is_newer_and_the_snapshot_fills_what_it_left_o
         Change("delete", p(30), (4,)),
         Change("delete", p(10), (5,)),
         Change("upsert", p(10), (6,), whole),
+        Change("upsert", p(30), (7,), {"amount": Decimal("9.00")}),
     ]
     append(loader.lake, stream)
     merge(loader.lake.spark, CONTRACT, ENVIRONMENT)
-    loader.run("e1", p(20), [(1, "1.00", "e"), (2, "2.00", "e"), (4, "4.00", "e"), (5, "5.00", "e")])
+    loader.run(
+        "e1",
+        p(20),
+        [(1, "1.00", "e"), (2, "2.00", "e"), (4, "4.00", "e"), (5, "5.00", "e"), (7, "7.00", None)],
+    )
     assert {key: told[0] for key, told in loader.told(p(20)).items()} == {
         2: "upsert",
         5: "upsert",
         6: "delete",
+        7: "upsert",
     }
     found = {
         key[0]: (values["note"], deleted, incomplete)
@@ -166,8 +172,9 @@ def test_the_stream_wins_where_it_is_newer_and_the_snapshot_fills_what_it_left_o
         4: (None, True, False),
         5: ("e", False, False),
         6: (None, True, False),
+        7: (None, False, False),
     }
-    assert alive(loader)[2] == "2.00"
+    assert (alive(loader)[2], alive(loader)[7]) == ("2.00", "9.00")
 
 
 def test_what_an_unmerged_load_inserted_is_known_to_the_next(loader):

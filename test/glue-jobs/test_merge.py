@@ -44,7 +44,7 @@ def random_log(generator: random.Random, contract, size: int) -> list[Change]:
     names = [column.name for column in contract.values]
     log = []
     for _ in range(size):
-        position = make(0, generator.randint(1, size), generator.randint(0, 1))
+        position = make(0, generator.randint(1, size // 5), generator.randint(0, 1))
         number = generator.randint(1, 5)
         key = (number,) if len(contract.key) == 1 else (generator.choice("ab"), number)
         kind = generator.random()

@@ -73,7 +73,7 @@ describe('Tables', () => {
   test('the migration is called when a contract or the handler changes, and waits no hour', () => {
     of('Foundation').hasResourceProperties('Custom::IcebergTables', {
       Environment: 'dev',
-      ContractsHash: Match.stringLikeRegexp('^[0-9a-f]{32}$'),
+      TablesHash: Match.stringLikeRegexp('^[0-9a-f]{32}$'),
       HandlerHash: Match.stringLikeRegexp('^[0-9a-f]{32}$'),
       ServiceTimeout: '900',
     });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
@@ -33,6 +33,10 @@ export interface Synthesis {
 }
 
 const done = new Map<string, Synthesis>();
+const outputs: string[] = [];
+afterAll(() => {
+  for (const outdir of outputs) rmSync(outdir, { recursive: true, force: true });
+});
 
 /** An environment as it stands in `config/`, synthesized once for each test file. */
 export function synthesis(name: string): Synthesis {
@@ -45,7 +49,9 @@ export function synthesis(name: string): Synthesis {
 export function synthesize(name: string, overrides: Partial<Environment> = {}): Synthesis {
   const root = join(__dirname, '..', '..');
   const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
-  const app = new App({ context, outdir: mkdtempSync(join(tmpdir(), 'moraine-synth-')) });
+  const outdir = mkdtempSync(join(tmpdir(), 'moraine-synth-'));
+  outputs.push(outdir);
+  const app = new App({ context, outdir });
   const environment = { ...environmentOf(name), ...overrides };
   const stage = new PlatformStage(app, { environment, platform: readDeclarations({ environment, sources }) });
   const assembly = app.synth().getNestedAssembly(stage.artifactId);

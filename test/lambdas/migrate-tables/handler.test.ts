@@ -6,7 +6,7 @@ import { fakeLake } from '../fake-lake';
 const DATABASES = ['dev_bronze', 'dev_silver', 'dev_quarantine'];
 const event = (RequestType: string) => ({
   RequestType,
-  ResourceProperties: { LakeBucket: 'lake', Environment: 'dev', ContractsHash: 'x', ServiceToken: 'arn' },
+  ResourceProperties: { LakeBucket: 'lake', Environment: 'dev', TablesHash: 'x', ServiceToken: 'arn' },
 });
 
 beforeEach(() => jest.spyOn(console, 'log').mockImplementation(() => undefined));

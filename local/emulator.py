@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -37,22 +38,31 @@ RECORD_ONLY = {
 """Types that CloudFormation must be able to create and that nothing plays, with the attributes that templates
 ask for. They prove nothing: docs/local.md lists them."""
 
+SAVE_EVERY = 2
+"""Seconds."""
+
 saving = threading.Lock()
 
 
-def save(answer=None):
-    """Writes ministack's state down, so that a kill -9 loses nothing; passes `answer` on."""
+def save(*names: str) -> None:
+    """Writes the state of these services down, of all by default, so that a kill -9 loses nothing."""
     import ministack.app as app
 
+    states = app._build_persistence_save_dict()
     with saving:  # two at once would trip over each other's files
-        app.save_all(app._build_persistence_save_dict())
+        app.save_all({name: states[name] for name in names} if names else states)
+
+
+def saved(answer):
+    """The answer to a change of Glue's catalogue, which is on disk before it is told."""
+    save("glue")
     return answer
 
 
 def keep_saving() -> None:
-    """Stacks, DynamoDB and the rest: a kill -9 costs their last second. The catalogue is saved at once."""
+    """Stacks, DynamoDB and the rest: a kill -9 costs their last seconds. The catalogue is saved at once."""
     while True:
-        time.sleep(1)
+        time.sleep(SAVE_EVERY)
         save()
 
 
@@ -99,11 +109,17 @@ def intercept(service: str, choose) -> None:
 
 def extend_saving() -> None:
     import ministack.app as app
+    import ministack.core.persistence as persistence
     import ministack.services.glue as glue
 
+    # `json.dump` encodes in Python, ten times slower than `json.dumps`, and this happens all the time.
+    def dump(value, file, **options):
+        file.write(json.dumps(value, **options))
+
+    persistence.json = types.SimpleNamespace(**{**vars(json), "dump": dump})
     for name in ("_create_table", "_update_table", "_delete_table", "_create_database"):
         stock = getattr(glue, name)
-        setattr(glue, name, lambda data, stock=stock: save(stock(data)))
+        setattr(glue, name, lambda data, stock=stock: saved(stock(data)))
     stock_load = app._load_persisted_state
 
     def load():
@@ -133,7 +149,7 @@ def extend_glue_tables(services: Services) -> None:
 
     def choose(action: str, request: dict):
         if request.get(markers.get(action, "")):
-            return lambda: save(answered(services.iceberg, action, request))
+            return lambda: saved(answered(services.iceberg, action, request))
         return None
 
     intercept("glue", choose)

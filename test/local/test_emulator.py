@@ -23,6 +23,7 @@ RELIED_ON = [
     (ministack.app, "_build_persistence_save_dict", []),
     (ministack.app, "_load_persisted_state", []),
     (ministack.app, "save_all", ["services"]),
+    (ministack.core.persistence, "json", None),
     (ministack.services.glue, "_create_table", ["data"]),
     (ministack.services.glue, "_update_table", ["data"]),
     (ministack.services.glue, "_delete_table", ["data"]),

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../local/toolchain';
@@ -50,6 +50,7 @@ async function timed(tree: string, state: string, port: string): Promise<{ secon
 
 void (async () => {
   const scratch = mkdtempSync(join(tmpdir(), 'moraine-bench-'));
+  chmodSync(scratch, 0o755); // PostgreSQL does not run as root
   try {
     let tree = ROOT;
     const begun = performance.now();
@@ -62,7 +63,9 @@ void (async () => {
     const total = (performance.now() - begun) / 1000;
     const again = await timed(tree, join(scratch, 'state'), '4700');
     const memory = Math.max(first.memory, again.memory);
-    console.log(`${orders} orders: first run ${first.seconds.toFixed(1)} s${tree === ROOT ? '' : `, with clone and npm ci ${total.toFixed(1)} s`}`);
+    console.log(
+      `${orders} orders: first run ${first.seconds.toFixed(1)} s${tree === ROOT ? '' : `, with clone and npm ci ${total.toFixed(1)} s`}`,
+    );
     console.log(`${orders} orders: again ${again.seconds.toFixed(1)} s; memory at most ${memory.toFixed(1)} GiB`);
     console.log(`local-first ratio ${(total / FIRST).toFixed(2)} (of ${FIRST} s)`);
     console.log(`local-again ratio ${(again.seconds / AGAIN).toFixed(2)} (of ${AGAIN} s)`);

@@ -87,6 +87,8 @@ export class SparkJobs extends Construct {
     const { spark } = props.environment;
     this.contracts.grantRead(role);
     return new PySparkEtlJob(this, id, {
+      // Holds no state, so a name of our own costs nothing, and operators find `moraine-prod-merge`.
+      jobName: `moraine-${props.environment.name}-${script}`,
       description: `glue-jobs/${script}.py`,
       script: Code.fromAsset(join(ROOT, 'glue-jobs', `${script}.py`)),
       extraPythonFiles: [Code.fromBucket(this.common.bucket, this.common.s3ObjectKey)],

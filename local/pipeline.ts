@@ -9,14 +9,29 @@ import { REGION } from './parts';
 
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 
-/** A step that has ended, in words: the state, and the source or dataset it worked on. */
-function stepOf(event: HistoryEvent, entered: ReadonlyMap<number, HistoryEvent>): string | undefined {
-  if (event.type !== 'TaskStateExited') return undefined;
-  const name = event.stateExitedEventDetails?.name;
-  let before = entered.get(event.previousEventId ?? -1);
-  while (before && before.stateEnteredEventDetails?.name !== name) before = entered.get(before.previousEventId ?? -1);
-  const input = JSON.parse(before?.stateEnteredEventDetails?.input ?? '{}') as { dataset?: string; source?: string };
-  return [name, input.dataset ?? input.source].filter(Boolean).join(' ');
+/** What the tasks of the pipeline answer, as far as it is shown. */
+interface Answer {
+  readonly JobName?: string;
+  readonly ExecutionTime?: number;
+  readonly Arguments?: Readonly<Record<string, string>>;
+  readonly Build?: unknown;
+  readonly Payload?: { readonly exportId?: string; readonly status?: string; readonly endpoints?: readonly unknown[] };
+}
+
+/** A task that has ended, in words; nothing for a look at an export that still runs. */
+function stepOf(event: HistoryEvent): string | undefined {
+  if (event.type === 'TaskFailed') {
+    const { error, cause } = event.taskFailedEventDetails ?? {};
+    const message = /"ErrorMessage": ?"((?:[^"\\]|\\.)*)/.exec(cause ?? '')?.[1] ?? cause;
+    return `failed: ${error ?? ''} ${message ?? ''}`.slice(0, 500);
+  }
+  if (event.type !== 'TaskSucceeded') return undefined;
+  const answer = JSON.parse(event.taskSucceededEventDetails?.output ?? '{}') as Answer;
+  if (answer.JobName)
+    return `${answer.JobName} ${answer.Arguments?.['--dataset'] ?? ''} (${answer.ExecutionTime ?? 0} s)`;
+  if (answer.Build) return 'gold built by dbt';
+  if (answer.Payload?.endpoints) return 'aggregates published';
+  return answer.Payload?.status === 'complete' ? `export ${answer.Payload.exportId ?? ''} complete` : undefined;
 }
 
 /**
@@ -31,15 +46,15 @@ export async function runPipeline(endpoint: string, arn: string, say: (line: str
   for (;;) {
     const execution = await client.send(new DescribeExecutionCommand({ executionArn }));
     const { events = [] } = await client.send(new GetExecutionHistoryCommand({ executionArn, maxResults: 1000 }));
-    const byId = new Map(events.map((event) => [event.id ?? 0, event]));
     for (const event of events.slice(shown)) {
-      const step = stepOf(event, byId);
+      const step = stepOf(event);
       if (step) say(step);
     }
     shown = events.length;
     if (execution.status === 'SUCCEEDED') return;
     if (execution.status !== 'RUNNING') {
-      throw new Error(`The pipeline ${execution.status}: ${execution.error ?? ''} ${execution.cause ?? ''}`.trim());
+      const why = `${execution.error ?? ''} ${execution.cause ?? ''}`.trim();
+      throw new Error(`The pipeline ended as ${execution.status}: ${why.slice(0, 1000)}`);
     }
     await new Promise((done) => setTimeout(done, 200));
   }

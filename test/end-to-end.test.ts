@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,10 +19,11 @@ const STEPS = [
   /deployed/,
   /automated snapshot/,
   /events sent/,
-  /StartExport/i,
-  /LoadSnapshot|load_snapshot/i,
-  /Merge|merge/,
-  /Marts|dbt/i,
+  /export \S+ complete/,
+  /load_snapshot customers/,
+  /merge orders/,
+  /gold built/,
+  /aggregates published/,
 ];
 
 interface Ended {
@@ -36,7 +37,18 @@ let port: number;
 /** A run of the platform; killed, with no chance to clean up, when a line matches. */
 function runLocal(killAfter?: RegExp): Promise<Ended> {
   return new Promise((done) => {
-    const args = ['local/run.ts', '--exit', '--orders', `${ORDERS}`, '--port', `${port}`, '--state', state, '--memory', '2g'];
+    const args = [
+      'local/run.ts',
+      '--exit',
+      '--orders',
+      `${ORDERS}`,
+      '--port',
+      `${port}`,
+      '--state',
+      state,
+      '--memory',
+      '2g',
+    ];
     const child = spawn(process.execPath, [join(ROOT, 'node_modules', 'tsx', 'dist', 'cli.mjs'), ...args], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -70,6 +82,7 @@ const counts = (lines: readonly string[]): Map<string, number[]> =>
 
 beforeAll(async () => {
   state = mkdtempSync(join(tmpdir(), 'moraine-'));
+  chmodSync(state, 0o755); // PostgreSQL does not run as root
   // The parts take the port and the ones after it: look for the first in a quiet place.
   port = await new Promise<number>((found) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {

@@ -11,6 +11,7 @@ export default tseslint.config(
       // Numbers in texts are meant; so are defaults of values that a type calls certain but the network does not.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-unnecessary-condition': 'off',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       // A construct is made for its effect.
       '@typescript-eslint/no-extraneous-class': 'off',
       'no-new': 'off',

@@ -29,5 +29,7 @@ for (let i = 0; i < RUNS; i += 1) {
 }
 seconds.sort((a, b) => a - b);
 const median = seconds[Math.floor(RUNS / 2)];
-console.log(`synth of one environment: median ${median.toFixed(2)} s of ${RUNS} (${seconds.map((s) => s.toFixed(2)).join(', ')})`);
+console.log(
+  `synth of one environment: median ${median.toFixed(2)} s of ${RUNS} (${seconds.map((s) => s.toFixed(2)).join(', ')})`,
+);
 console.log(`synth ratio ${(median / LIMIT).toFixed(2)} (of ${LIMIT} s)`);

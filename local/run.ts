@@ -1,24 +1,24 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { environment } from '../config';
 import { databaseName } from '../lambdas/shared/platform';
 import { datasetsOf } from '../lambdas/shared/source';
 import { readDeclarations } from '../lib/declarations';
-import { company } from '../sample';
 import { sources } from '../sources';
 import { localUrl, serveApi } from './api';
 import { tryApi } from './ask';
-import { deploy, type Outputs } from './deploy';
+import { mergeCounts } from './counts';
+import { deploy } from './deploy';
+import { feedSources } from './feed';
 import { checkPorts, parseOptions, portsFrom, type Options } from './options';
-import { ACCOUNT, REGION, signer, startEmulator, startSpark } from './parts';
+import { ACCOUNT, REGION, startEmulator, startSpark } from './parts';
 import { runPipeline } from './pipeline';
-import { endLeftover, startPostgres, type Postgres } from './postgres';
-import { ensureToolchain, ROOT, SetupError, venv } from './toolchain';
+import { endLeftover, startPostgres, WAREHOUSE, type Postgres } from './postgres';
+import { reconcile } from './reconcile';
+import { ensureToolchain, ROOT, SetupError } from './toolchain';
 
 /** `npm run local`: the whole platform on this machine. Steps and their times are shown as they happen. */
 
-const WAREHOUSE = 'warehouse';
 const begun = performance.now();
 const say = (line: string): void =>
   console.log(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}`);
@@ -40,152 +40,97 @@ class Running {
   }
 }
 
-/** Plays the source company: rows in its databases, a snapshot of each, events to the collectors. */
-async function feed(options: Options, source: Postgres, endpoint: string, outputs: Outputs): Promise<void> {
-  const { databases } = environment('local');
-  for (const declared of sources) {
-    if (declared.kind === 'database') {
-      const client = await source.connect(declared.database);
-      say(`${declared.name}: ${await company.live(client, options.orders)}`);
-      await client.end();
-      const instance = databases[declared.name].instance;
-      await post(`${endpoint}/_moraine/snapshot`, { instance });
-      say(`${declared.name}: automated snapshot of ${instance}`);
-    } else {
-      const ledger = await source.connect(sources.find((s) => s.kind === 'database')?.database ?? 'postgres');
-      const aws = signer();
-      const url = localUrl(endpoint, outputs.CollectorUrl);
-      const told = await company.send(ledger, options.orders, async (events) => {
-        const answer = await aws.fetch(`${url}/events/${declared.dataset}`, {
-          method: 'POST',
-          body: JSON.stringify(events),
-        });
-        if (answer.status !== 202) throw new Error(`The collector answered ${answer.status}: ${await answer.text()}`);
-      });
-      await ledger.end();
-      await post(`${endpoint}/_moraine/flush`, {});
-      say(`${declared.name}: ${told}`);
-    }
-  }
+/** The parts that play the source, the warehouse and AWS. */
+interface Parts {
+  readonly source: Postgres;
+  readonly warehouse: Postgres;
+  /** Address of AWS. */
+  readonly endpoint: string;
 }
 
-async function post(url: string, body: object): Promise<void> {
-  const answer = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`${new URL(url).pathname} answered ${answer.status}: ${await answer.text()}`);
-}
-
-/** Compares every row of source, silver and gold. @returns whether they are equal */
-function reconcile(options: Options, source: Postgres, warehouse: Postgres, endpoint: string): boolean {
-  const truth = Object.fromEntries(
-    sources.flatMap((declared) =>
-      datasetsOf(declared).map((dataset) => {
-        const database =
-          declared.kind === 'database' ? declared.database : sources.find((s) => s.kind === 'database')?.database;
-        const relation = declared.kind === 'database' ? `${declared.schema}.${dataset}` : company.ledger[dataset];
-        return [dataset, { dsn: `${source.dsn}/${database}`, relation }];
-      }),
-    ),
-  );
-  const config = join(options.state, 'reconcile.json');
-  writeFileSync(
-    config,
-    JSON.stringify({
-      sources: truth,
-      endpoint,
-      region: REGION,
-      silver_database: databaseName('local', 'silver'),
-      quarantine_database: databaseName('local', 'quarantine'),
-      warehouse: `${warehouse.dsn}/${WAREHOUSE}`,
-      gold_schema: 'gold',
-      models: join(ROOT, 'dbt', 'models'),
-    }),
-  );
-  const python = (...args: string[]) => spawnSync(venv('python'), args, { cwd: ROOT, stdio: 'inherit' }).status === 0;
-  const equal = python('local/reconcile.py', '--contracts', 'contracts', '--config', config);
-  return python('local/quarantine.py', endpoint, REGION, databaseName('local', 'quarantine')) && equal;
-}
-
-async function main(): Promise<number> {
-  // The repo runs on Node 20 until the AWS SDK leaves it; the handlers run on newer ones on AWS.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
-  const options = parseOptions(process.argv.slice(2));
+async function startParts(options: Options, running: Running, log: (name: string) => string): Promise<Parts> {
   const ports = portsFrom(options.port);
   const endpoint = `http://127.0.0.1:${ports.emulator}`;
+  const folders = { source: join(options.state, 'source'), warehouse: join(options.state, WAREHOUSE) };
+  for (const folder of Object.values(folders)) await endLeftover(folder);
+  await checkPorts(ports, 15_000);
+
+  const databases = sources.flatMap((declared) => (declared.kind === 'database' ? [declared] : []));
+  const names = databases.map(({ database }) => database);
+  const source = running.add(await startPostgres(folders.source, ports.source, names));
+  const warehouse = running.add(await startPostgres(folders.warehouse, ports.warehouse, [WAREHOUSE]));
+  say(`PostgreSQL as source on port ${ports.source}, as warehouse on ${ports.warehouse}`);
+
+  const spark = await startSpark(endpoint, log('spark'), options.memory);
+  running.add(spark.part);
+  const instances = environment('local').databases;
+  const settings = {
+    port: ports.emulator,
+    state: options.state,
+    region: REGION,
+    account: ACCOUNT,
+    worker: spark.url,
+    source_dsns: Object.fromEntries(
+      databases.map(({ name, database }) => [instances[name].instance, `${source.dsn}/${database}`]),
+    ),
+    warehouse_dsn: warehouse.dsn,
+    silver_database: databaseName('local', 'silver'),
+    contracts: join(ROOT, 'contracts'),
+  };
+  running.add(await startEmulator(settings, log('emulator')));
+  say(`AWS on ${endpoint}; Spark is starting`);
+  return { source, warehouse, endpoint };
+}
+
+/** Deploys, loads, reconciles, asks. @returns the exit code, unless the API is to be served until Ctrl-C */
+async function run(options: Options, running: Running): Promise<number> {
+  const platform = readDeclarations({ environment: environment('local'), sources });
   const logs = join(options.state, 'logs');
   mkdirSync(logs, { recursive: true });
   const log = (name: string): string => join(logs, `${name}.log`);
-
-  const platform = readDeclarations({ environment: environment('local'), sources });
   ensureToolchain(say);
-  const running = new Running();
-  let interrupted = false;
-  const interrupt = (): void => {
-    interrupted = true;
-    void running.stop().then(() => process.exit(130));
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
-  try {
-    const folders = { source: join(options.state, 'source'), warehouse: join(options.state, WAREHOUSE) };
-    for (const folder of Object.values(folders)) await endLeftover(folder);
-    await checkPorts(ports, 15_000);
-    const databases = sources.flatMap((s) => (s.kind === 'database' ? [s.database] : []));
-    const source = running.add(await startPostgres(folders.source, ports.source, databases));
-    const warehouse = running.add(await startPostgres(folders.warehouse, ports.warehouse, [WAREHOUSE]));
-    say(`PostgreSQL as source on port ${ports.source}, as warehouse on ${ports.warehouse}`);
+  const { source, warehouse, endpoint } = await startParts(options, running, log);
 
-    const spark = await startSpark(endpoint, log('spark'), options.memory);
-    running.add(spark.part);
-    say('Spark starts');
-    const { databases: instances } = environment('local');
-    running.add(
-      await startEmulator(
-        {
-          port: ports.emulator,
-          state: options.state,
-          region: REGION,
-          account: ACCOUNT,
-          worker: spark.url,
-          source_dsns: Object.fromEntries(
-            sources.flatMap((s) =>
-              s.kind === 'database' ? [[instances[s.name].instance, `${source.dsn}/${s.database}`]] : [],
-            ),
-          ),
-          warehouse_dsn: warehouse.dsn,
-          silver_database: databaseName('local', 'silver'),
-          contracts: join(ROOT, 'contracts'),
-        },
-        log('emulator'),
-      ),
-    );
-    say(`AWS on ${endpoint}`);
-    const outputs = await deploy(endpoint, options.state, log('cdk'));
-    say('deployed (cdk deploy -c env=local)');
-    await feed(options, source, endpoint, outputs);
-    await runPipeline(endpoint, outputs.PipelineArn, say);
-    say('pipeline done');
-    const equal = reconcile(options, source, warehouse, endpoint);
-    say(equal ? 'source = silver = gold, row by row' : 'source, silver and gold DIFFER');
-    for (const line of await tryApi(endpoint, outputs.AnalyticsApiUrl, platform)) say(line);
-    if (!equal || options.exit) return equal ? 0 : 1;
-    const server = await serveApi(localUrl(endpoint, outputs.AnalyticsApiUrl), ports.api);
-    running.add({ stop: async () => void server.close() });
-    say(`the API: curl 'http://127.0.0.1:${ports.api}/health' (openapi.json lists the rest). Ctrl-C stops all.`);
-    return await new Promise<number>(() => undefined);
+  const outputs = await deploy(endpoint, options.state, log('cdk'));
+  say('deployed (cdk deploy -c env=local)');
+  await feedSources({ orders: options.orders, source, endpoint, outputs, say });
+  await runPipeline(endpoint, outputs.PipelineArn, say);
+  for (const line of await mergeCounts(endpoint, outputs.RunsTable, sources.flatMap(datasetsOf))) say(line);
+  const equal = reconcile(options.state, source, warehouse, endpoint);
+  say(equal ? 'source = silver = gold, row by row' : 'source, silver and gold DIFFER');
+  for (const line of await tryApi(endpoint, outputs.AnalyticsApiUrl, platform)) say(line);
+  if (!equal || options.exit) return equal ? 0 : 1;
+
+  const url = localUrl(endpoint, outputs.AnalyticsApiUrl);
+  const server = await serveApi(url, options.port);
+  running.add({ stop: () => Promise.resolve(server.close()) });
+  say(`the API itself wants a signature (IAM): ${url}`);
+  say(`the API, signed for you: curl 'http://127.0.0.1:${options.port}/health' (/openapi.json lists the rest)`);
+  say('Ctrl-C stops all');
+  return new Promise<number>(() => undefined);
+}
+
+async function main(): Promise<void> {
+  // The repo runs on Node 20 until the AWS SDK leaves it; the handlers run on newer ones on AWS.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+  const running = new Running();
+  // What was under way fails when its parts stop: only the first ending counts.
+  let ending: Promise<never> | undefined;
+  const end = (code: number): Promise<never> => (ending ??= running.stop().then(() => process.exit(code)));
+  process.on('SIGINT', () => void end(130));
+  process.on('SIGTERM', () => void end(143));
+  let state = '';
+  try {
+    const options = parseOptions(process.argv.slice(2));
+    state = options.state;
+    await end(await run(options, running));
   } catch (error) {
-    if (interrupted) return await new Promise<number>(() => undefined);
-    throw error;
-  } finally {
-    if (!interrupted) await running.stop();
+    if (!ending) {
+      console.error((error as Error).message);
+      if (!(error instanceof SetupError) && state) console.error(`Logs: ${join(state, 'logs')}`);
+    }
+    await end(1);
   }
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    console.error((error as Error).message);
-    if (!(error instanceof SetupError))
-      console.error(`Logs: ${join(process.cwd(), '.local', 'logs')}, or below --state`);
-    process.exit(1);
-  },
-);
+void main();

@@ -5,7 +5,10 @@ import { bin, run, steps } from './process';
 void (async () => {
   ensureToolchain();
   await steps([
-    ['prettier', () => run(process.execPath, [bin('prettier/bin/prettier.cjs'), '--write', '--log-level', 'warn', '.'])],
+    [
+      'prettier',
+      () => run(process.execPath, [bin('prettier/bin/prettier.cjs'), '--write', '--log-level', 'warn', '.']),
+    ],
     ['ruff check --fix', () => run(venv('ruff'), ['check', '--fix', '--quiet', '.'])],
     ['ruff format', () => run(venv('ruff'), ['format', '--quiet', '.'])],
   ]);

@@ -7,7 +7,17 @@ import { run, steps } from './process';
  */
 const lock = (file: string, ...args: string[]) =>
   run(venv('uv'), [
-    ...['pip', 'compile', '--quiet', `${file}.in`, '-o', `${file}.txt`, '--generate-hashes', '--python-version', '3.11'],
+    ...[
+      'pip',
+      'compile',
+      '--quiet',
+      `${file}.in`,
+      '-o',
+      `${file}.txt`,
+      '--generate-hashes',
+      '--python-version',
+      '3.11',
+    ],
     ...['--no-header', '--no-emit-index-url', '--no-annotate', ...args],
   ]);
 

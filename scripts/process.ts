@@ -10,7 +10,11 @@ export interface Ended {
 /** Runs a command in the repo's root, showing its output as it comes. */
 export function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
   return new Promise((done, failed) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     const chunks: string[] = [];
     child.stdout.on('data', (data: Buffer) => {
       chunks.push(data.toString());

@@ -19,7 +19,8 @@ async function main(): Promise<void> {
   const jest = await run(process.execPath, [bin('jest/bin/jest.js'), '--ci']);
   const pytest = await run(venv('python'), ['-m', 'pytest']);
   const passed = jestCount(jest.output, 'passed') + pytestCount(pytest.output, 'passed');
-  const failed = jestCount(jest.output, 'failed') + pytestCount(pytest.output, 'failed') + pytestCount(pytest.output, 'error');
+  const failed =
+    jestCount(jest.output, 'failed') + pytestCount(pytest.output, 'failed') + pytestCount(pytest.output, 'error');
   const broken = jest.code !== 0 || pytest.code !== 0;
   // A suite that could not even start has no failed test to count, and is not a pass.
   console.log(`\n${passed} passed, ${failed === 0 && broken ? 1 : failed} failed`);

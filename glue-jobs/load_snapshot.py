@@ -8,12 +8,16 @@ Arguments: the common ones (common/arguments.py) and
   --committed-at TIME    of the snapshot, ISO 8601 with zone
   --complete true|false  false: the export may lack rows, so it deletes none
 Result: export_rows, bronze_rows appended, changed (upserts), deleted, quarantined, duplicates (equal rows
-dropped), ignored_columns, missing_columns, skipped (true when bronze already has this export).
+dropped), unreadable_keys (rows in quarantine for their key), deletes_withheld (true when the export is not
+complete or has unreadable keys), ignored_columns, missing_columns, skipped (true when bronze already has
+this export).
 """
 
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
 from operator import and_
@@ -30,7 +34,7 @@ from common.position import EMPTIED
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The export that is loaded: its id, position, time, and whether it holds every row."""
+    """The export that is loaded: its id, position, time, and whether every row's key is known from it."""
 
     export_id: str
     position: str
@@ -38,11 +42,22 @@ class Snapshot:
     complete: bool
 
 
+@dataclass(frozen=True)
+class Found:
+    """What an export's rows are, in figures."""
+
+    export_rows: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    unreadable_keys: int = 0
+
+
 def checked(export: DataFrame, dataset: Contract) -> DataFrame:
     """The export's rows cast by contract (see rules.check), one good row for each key at most.
 
     Of rows with one key, the greatest is good; an equal one has `_duplicate`, a different one is rejected.
-    `_first` marks one row of each key, the good one if there is one.
+    `_first` marks one row of each key, the good one if there is one; `_keyed` is false where the key is not
+    known.
     """
     rows = rules.check(export, dataset, keep=("_origin",))
     names = [column.name for column in dataset.columns]
@@ -63,6 +78,7 @@ def checked(export: DataFrame, dataset: Contract) -> DataFrame:
         f.when(other, f.to_json(f.struct(*names))).otherwise(f.col(rules.PAYLOAD)).alias(rules.PAYLOAD),
         (good & (f.col("_rank") == 1) & (f.col("_nth") > 1)).alias("_duplicate"),
         (f.col("_keyed") & (f.col("_nth") == 1)).alias("_first"),
+        "_keyed",
     )
 
 
@@ -78,8 +94,8 @@ def transform(
 
     `rows` come from `checked`; `missing` names the contract's columns that the export lacks. A column is told
     when silver's stamp of it is older than the snapshot and its value differs, or silver has none. A key is
-    deleted when it is alive, older than the snapshot, and no row of the export has it, not even a rejected
-    one.
+    deleted when it is alive, older than a complete snapshot, and no row of the export has it, not even a
+    rejected one.
     """
     told = [column.name for column in dataset.values if column.name not in missing]
     here = rows.where("_first").alias("e")
@@ -137,10 +153,10 @@ def rejects(rows: DataFrame, snapshot: Snapshot) -> DataFrame:
 
 
 def load(
-    spark: SparkSession, dataset: Contract, environment: str, export: DataFrame, snapshot: Snapshot
+    spark: SparkSession, dataset: Contract, environment: str, export: DataFrame | None, snapshot: Snapshot
 ) -> dict:
     """Loads an export's table into bronze, once; a load that was cut off is done again without doubling
-    anything.
+    anything. `export` is None when the export has no file for the table.
 
     What bronze holds is merged first, so that the comparison is with all that is known.
     """
@@ -149,45 +165,79 @@ def load(
     if loaded := Snapshots(spark, names.bronze).find(identity):
         return json.loads(loaded[tables.COUNTS]) | {"skipped": True}
     merge(spark, dataset, environment)
+    silver = spark.table(names.silver)
+    if export is None:
+        require_empty(silver, dataset, snapshot, names.bronze)
+        return _result(dataset, snapshot, Found(), {}) | {"skipped": False}
     given = [name for name in export.columns if name != "_origin"]
     missing = rules.missing_columns(dataset, given)
     now = datetime.now(UTC)
-    rows = checked(export, dataset).cache()
-    changes = transform(rows, spark.table(names.silver), dataset, snapshot, missing, now).cache()
-    try:
-        counts = _counts(rows, changes, dataset, snapshot) | {
-            "ignored_columns": rules.extra_columns(dataset, given),
-            "missing_columns": missing,
-        }
-        if counts["quarantined"] and not Snapshots(spark, names.quarantine).find(identity):
-            rejected = quarantine.shape(rejects(rows, snapshot), dataset.dataset, now)
-            quarantine.append(rejected, names.quarantine, dataset.dataset, identity)
-        writer = changes.writeTo(names.bronze).option("distribution-mode", "none")
-        for name, value in (identity | {tables.COUNTS: json.dumps(counts)}).items():
-            writer = writer.option(f"snapshot-property.{name}", value)
-        writer.append()
-    finally:
-        changes.unpersist()
-        rows.unpersist()
+    with _cached(checked(export, dataset)) as rows:
+        found = _found(rows)
+        # A row whose key can't be read may be that of any live row: an absent key proves nothing then.
+        snapshot = replace(snapshot, complete=snapshot.complete and found.unreadable_keys == 0)
+        with _cached(transform(rows, silver, dataset, snapshot, missing, now)) as changes:
+            operations = {row["_op"]: row["count"] for row in changes.groupBy("_op").count().collect()}
+            counts = _result(dataset, snapshot, found, operations, given, missing)
+            if found.quarantined and not Snapshots(spark, names.quarantine).find(identity):
+                rejected = quarantine.shape(rejects(rows, snapshot), dataset.dataset, now)
+                quarantine.append(rejected, names.quarantine, dataset.dataset, identity)
+            writer = changes.writeTo(names.bronze).option("distribution-mode", "none")
+            for name, value in (identity | {tables.COUNTS: json.dumps(counts)}).items():
+                writer = writer.option(f"snapshot-property.{name}", value)
+            writer.append()
     return counts | {"skipped": False}
 
 
-def _counts(rows: DataFrame, changes: DataFrame, dataset: Contract, snapshot: Snapshot) -> dict:
-    found = rows.agg(
-        f.count("*").alias("rows"),
-        f.count(rules.REASONS).alias("bad"),
+def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, bronze: str) -> None:
+    """Raises FileNotFoundError when an export without files for its table would delete live rows of silver."""
+    live = silver.where(~f.col("_is_deleted") & (f.col("_position") < snapshot.position)).count()
+    if live:
+        raise FileNotFoundError(
+            f"{dataset.dataset}: export {snapshot.export_id} has no .parquet file for it and silver still has "
+            f"{live} live row(s) older than the export; an emptied table can't be told from a failed export, "
+            "so nothing was deleted. Check the table at the source: if it has rows, load a new export; if it "
+            f"is truly empty, append a row to {bronze} with _op 'truncate', _position "
+            f"'{snapshot.position}' and nulls elsewhere, and load again"
+        )
+
+
+@contextmanager
+def _cached(rows: DataFrame) -> Iterator[DataFrame]:
+    try:
+        yield rows.cache()
+    finally:
+        rows.unpersist()
+
+
+def _found(rows: DataFrame) -> Found:
+    counted = rows.agg(
+        f.count("*").alias("export_rows"),
+        f.count(rules.REASONS).alias("quarantined"),
         f.count_if("_duplicate").alias("duplicates"),
-    ).first()
-    by_operation = {row["_op"]: row["count"] for row in changes.groupBy("_op").count().collect()}
+        f.count_if(~f.col("_keyed")).alias("unreadable_keys"),
+    )
+    return Found(**counted.first().asDict())
+
+
+def _result(
+    dataset: Contract,
+    snapshot: Snapshot,
+    found: Found,
+    operations: dict[str, int],
+    given: list[str] | None = None,
+    missing: list[str] | None = None,
+) -> dict:
     return {
         "dataset": dataset.dataset,
         "job": "load_snapshot",
-        "export_rows": found.rows,
-        "bronze_rows": sum(by_operation.values()),
-        "changed": by_operation.get("upsert", 0),
-        "deleted": by_operation.get("delete", 0),
-        "quarantined": found.bad,
-        "duplicates": found.duplicates,
+        **asdict(found),
+        "bronze_rows": sum(operations.values()),
+        "changed": operations.get("upsert", 0),
+        "deleted": operations.get("delete", 0),
+        "deletes_withheld": not snapshot.complete,
+        "ignored_columns": rules.extra_columns(dataset, given or []),
+        "missing_columns": missing or [],
         "newest_committed_at": runs.iso(snapshot.committed_at),
         "position": snapshot.position,
     }

@@ -17,8 +17,9 @@ export interface HandlerResourceProps extends Basis {
 }
 
 /**
- * A CloudFormation resource that a handler looks after: called again when a property, or the handler itself, changes. When the handler does not answer within 15 minutes, the
- * deployment fails then (CloudFormation itself would wait for an hour).
+ * A CloudFormation resource that a handler looks after: called again when a property, or the handler itself, changes.
+ * When the handler does not answer within 15 minutes, the deployment fails then (CloudFormation itself would wait for
+ * an hour).
  * @see https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.custom_resources-readme.html
  */
 export class HandlerResource extends Construct {

@@ -24,7 +24,7 @@ export interface MartsProps extends Basis {
   readonly catalogue: Catalogue;
   readonly serving: Serving;
   /**
-   * Folder with dbt's wheels and their `requirements.txt`.
+   * Folder with the wheels of `dbt/requirements.txt`.
    * @default - none: synth warns, for a build would have nothing to install
    */
   readonly wheels?: string;
@@ -49,7 +49,12 @@ export class Marts extends Construct {
   private project(props: MartsProps): [Project, Role] {
     const { warehouse, vpc, key } = props;
     const source = new Asset(this, 'Source', { path: DBT, ignoreMode: IgnoreMode.GIT, exclude: NOT_SOURCE });
-    const role = new Role(this, 'BuildRole', { assumedBy: new ServicePrincipal('codebuild.amazonaws.com') });
+    // What dbt builds belongs to the database user `IAMR:<role name>`. The role comes and goes with its stack, staging
+    // and gold stay: only under the same name can it use them again. Lower-case, as Redshift folds names.
+    const role = new Role(this, 'BuildRole', {
+      roleName: `moraine-${props.environment.name}-dbt`,
+      assumedBy: new ServicePrincipal('codebuild.amazonaws.com'),
+    });
     const build = new Project(this, 'Build', {
       role,
       description: 'dbt build: silver to gold',

@@ -10,8 +10,9 @@ export interface RunRecordsProps {
 }
 
 /**
- * The table of what ran and how it ended: one item for each dataset and job, each export, and gold
- * (keys `pk`, `sk`; the forms stand in docs). On demand, point-in-time recovery, encrypted with the environment's key.
+ * The table of what ran and how it ended: one item for each dataset and job, each export, and gold.
+ * `glue-jobs/common/runs.py` (jobs) and `lambdas/shared/run-records.ts` (the others) say how their keys `pk` and `sk`
+ * are formed. On demand, point-in-time recovery, encrypted with the environment's key.
  */
 export class RunRecords extends Table {
   constructor(scope: Construct, id: string, props: RunRecordsProps) {

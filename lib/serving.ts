@@ -35,6 +35,9 @@ export class Serving extends Construct {
     this.publish = new Handler(this, 'Publish', {
       ...props,
       name: 'publish-aggregates',
+      // Gold is granted to the database user `IAMR:<role name>`, in a warehouse that outlives this stack. Lower-case,
+      // as Redshift folds names.
+      roleName: `moraine-${props.environment.name}-publish`,
       variables: {
         WORKGROUP: props.warehouse.workgroupName,
         DATABASE: props.warehouse.database,

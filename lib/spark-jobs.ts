@@ -18,7 +18,7 @@ import { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
-import type { Catalogue } from './catalogue';
+import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
 import { grantItems, grantObjects } from './grants';
 
 const ROOT = join(__dirname, '..');
@@ -29,6 +29,12 @@ const WORKERS: Record<Environment['spark']['workerType'], WorkerType> = {
   'G.8X': WorkerType.G_8X,
 };
 const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3';
+
+type Grants = Partial<Record<Layer, CatalogueAccess>>;
+/** What `glue-jobs/common/merging.py` needs. */
+const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', staging: 'define' };
+/** A load merges what bronze holds before it compares, then appends to bronze. */
+const LOAD_SNAPSHOT: Grants = { ...MERGE, bronze: 'write' };
 
 export interface SparkJobsProps extends Basis {
   readonly catalogue: Catalogue;
@@ -67,19 +73,11 @@ export class SparkJobs extends Construct {
     // It has a name of its own: kept, it would be in the way of the next deployment.
     this.security.applyRemovalPolicy(RemovalPolicy.DESTROY);
 
-    const { catalogue } = props;
-    const loader = this.role('LoadSnapshotRole', props);
+    const loader = this.role('LoadSnapshotRole', LOAD_SNAPSHOT, props);
     grantObjects(props.landing, loader, 'exports/', 'read');
-    catalogue.grant(loader, 'silver', 'read');
-    catalogue.grant(loader, 'bronze', 'write');
-    catalogue.grant(loader, 'quarantine', 'write');
     this.loadSnapshot = this.job('LoadSnapshot', 'load_snapshot', loader, props);
 
-    const merger = this.role('MergeRole', props);
-    catalogue.grant(merger, 'bronze', 'read');
-    catalogue.grant(merger, 'silver', 'write');
-    catalogue.grant(merger, 'quarantine', 'write');
-    catalogue.grant(merger, 'staging', 'define');
+    const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);
   }
 
@@ -112,7 +110,7 @@ export class SparkJobs extends Construct {
     });
   }
 
-  private role(id: string, props: SparkJobsProps): Role {
+  private role(id: string, grants: Grants, props: SparkJobsProps): Role {
     const role = new Role(this, id, { assumedBy: new ServicePrincipal('glue.amazonaws.com') });
     grantItems(props.runs, role, 'write');
     const logs = Stack.of(this).formatArn({
@@ -142,6 +140,9 @@ export class SparkJobs extends Construct {
     });
     acknowledgeResource(role, logs, 'Glue names the log groups of its jobs.');
     acknowledgeResource(role, this.common.bucket.arnForObjects('*'), "CDK's own grant on the bucket of its assets.");
+    for (const [layer, access] of Object.entries(grants) as [Layer, CatalogueAccess][]) {
+      props.catalogue.grant(role, layer, access);
+    }
     return role;
   }
 }

@@ -8,7 +8,6 @@ interface MergeRecord {
   readonly changed: number;
   readonly inserted: number;
   readonly deleted: number;
-  readonly quarantined: number;
 }
 
 const number = (value: number): string => value.toLocaleString('en');
@@ -26,7 +25,7 @@ export async function mergeCounts(endpoint: string, table: string, datasets: rea
     if (!done) continue;
     lines.push(
       `merged ${dataset}: ${number(done.changed)} keys changed by ${number(done.bronze_rows)} rows of bronze ` +
-        `(${number(done.inserted)} new, ${number(done.deleted)} deleted, ${number(done.quarantined)} quarantined)`,
+        `(${number(done.inserted)} new, ${number(done.deleted)} deleted)`,
     );
   }
   return lines;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ACCOUNT, awsEnvironment, REGION } from './parts';
+import { ACCOUNT, awsEnvironment, REGION, tell } from './parts';
 import { ROOT, SetupError } from './toolchain';
 
 /** The outputs of all stacks, by key. */
@@ -56,11 +56,13 @@ export async function deploy(endpoint: string, state: string, log: string): Prom
   const marker = join(state, 'bootstrapped');
   if (!existsSync(marker)) {
     await cdk(endpoint, state, log, ['bootstrap', `aws://${ACCOUNT}/${REGION}`], state);
+    await tell(endpoint, 'save'); // a kill between the marker and the stack would leave one without the other
     writeFileSync(marker, '');
   }
   const outputs = join(state, 'outputs.json');
   const where = ['-c', 'env=local', '--output', join(state, 'cdk.out'), '--outputs-file', outputs];
   await cdk(endpoint, state, log, ['deploy', '**', '--require-approval', 'never', '--method', 'direct', ...where]);
+  await tell(endpoint, 'save');
   const stacks = JSON.parse(readFileSync(outputs, 'utf8')) as Record<string, Record<string, string>>;
   return Object.assign({}, ...Object.values(stacks)) as Outputs;
 }

@@ -332,7 +332,7 @@ def extend_lambda() -> None:
 
 
 def extend_with_own_requests(services: Services) -> None:
-    """For the local run: a snapshot, as RDS makes one each day, and Firehose's buffers written out now."""
+    """For the local run: a daily snapshot as RDS makes it, Firehose's buffers and all state written out now."""
     import ministack.app as app
     from ministack.core.concurrency import run_reentrant
     from ministack.core.responses import json_response
@@ -340,6 +340,7 @@ def extend_with_own_requests(services: Services) -> None:
     stock = app._dispatch_service_request
     own = {
         "/_moraine/snapshot": lambda request: services.rds.create_snapshot(request["instance"]),
+        "/_moraine/save": lambda request: {"saved": save() is None},
         "/_moraine/flush": lambda request: {"flushed": services.firehose.flush()},
     }
 

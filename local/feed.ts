@@ -1,10 +1,10 @@
 import { environment } from '../config';
 import type { CollectorSource, DatabaseSource } from '../lambdas/shared/source';
-import { company } from '../sample';
 import { sources } from '../sources';
 import { localUrl } from './api';
+import { company } from './company';
 import type { Outputs } from './deploy';
-import { signer } from './parts';
+import { signer, tell } from './parts';
 import type { Postgres } from './postgres';
 
 /** What playing the source company needs. */
@@ -31,10 +31,10 @@ export async function feedSources(feed: Feed): Promise<void> {
 
 async function feedDatabase(feed: Feed, declared: DatabaseSource): Promise<string> {
   const client = await feed.source.connect(declared.database);
-  feed.say(`${declared.name}: ${await company.live(client, feed.orders)}`);
+  feed.say(`${declared.name}: ${await company.live(declared, client, feed.orders)}`);
   await client.end();
   const { instance } = environment('local').databases[declared.name];
-  await post(`${feed.endpoint}/_moraine/snapshot`, { instance });
+  await tell(feed.endpoint, 'snapshot', { instance });
   return `automated snapshot of ${instance}`;
 }
 
@@ -42,16 +42,11 @@ async function feedCollector(feed: Feed, declared: CollectorSource): Promise<str
   const client = await feed.source.connect(ledger());
   const aws = signer();
   const url = `${localUrl(feed.endpoint, feed.outputs.CollectorUrl)}/events/${declared.dataset}`;
-  const told = await company.send(client, feed.orders, async (events) => {
+  const told = await company.send(declared, client, feed.orders, async (events) => {
     const answer = await aws.fetch(url, { method: 'POST', body: JSON.stringify(events) });
     if (answer.status !== 202) throw new Error(`The collector answered ${answer.status}: ${await answer.text()}`);
   });
   await client.end();
-  await post(`${feed.endpoint}/_moraine/flush`, {});
+  await tell(feed.endpoint, 'flush');
   return told;
-}
-
-async function post(url: string, body: object): Promise<void> {
-  const answer = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`${new URL(url).pathname} answered ${answer.status}: ${await answer.text()}`);
 }

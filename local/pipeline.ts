@@ -1,6 +1,6 @@
 import {
   DescribeExecutionCommand,
-  GetExecutionHistoryCommand,
+  paginateGetExecutionHistory,
   SFNClient,
   StartExecutionCommand,
   type HistoryEvent,
@@ -34,6 +34,15 @@ function stepOf(event: HistoryEvent): string | undefined {
   return answer.Payload?.status === 'complete' ? `export ${answer.Payload.exportId ?? ''} complete` : undefined;
 }
 
+/** Every event so far. */
+async function history(client: SFNClient, executionArn: string | undefined): Promise<HistoryEvent[]> {
+  const found: HistoryEvent[] = [];
+  for await (const page of paginateGetExecutionHistory({ client }, { executionArn, maxResults: 1000 })) {
+    found.push(...(page.events ?? []));
+  }
+  return found;
+}
+
 /**
  * Starts the pipeline, as EventBridge Scheduler does each day on AWS, and shows its steps until it has ended.
  * @throws Error with the execution's cause when it failed
@@ -45,7 +54,7 @@ export async function runPipeline(endpoint: string, arn: string, say: (line: str
   let shown = 0;
   for (;;) {
     const execution = await client.send(new DescribeExecutionCommand({ executionArn }));
-    const { events = [] } = await client.send(new GetExecutionHistoryCommand({ executionArn, maxResults: 1000 }));
+    const events = await history(client, executionArn);
     for (const event of events.slice(shown)) {
       const step = stepOf(event);
       if (step) say(step);

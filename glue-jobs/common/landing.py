@@ -4,13 +4,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 
-def parquet(spark: SparkSession, root: str, folder: str, origin: str) -> DataFrame:
+def parquet(spark: SparkSession, root: str, folder: str, origin: str) -> DataFrame | None:
     """Every Parquet file below `<root>/<folder>`, with `_origin`: `<origin>/<file>#<row in it>`.
 
-    Raises FileNotFoundError when there is no such file.
+    None when there is no such file, or no such folder. Raises FileNotFoundError when there is no `root`.
     """
     path = f"{root.rstrip('/')}/{folder}/"
-    _require_files(spark, path)
+    if not _has_parquet(spark, root, path):
+        return None
     rows = (
         spark.read.option("recursiveFileLookup", "true").option("pathGlobFilter", "*.parquet").parquet(path)
     )
@@ -18,13 +19,14 @@ def parquet(spark: SparkSession, root: str, folder: str, origin: str) -> DataFra
     return rows.withColumn("_origin", f.concat(f.lit(f"{origin}/"), row))
 
 
-def _require_files(spark: SparkSession, path: str) -> None:
-    folder = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(path)
-    files = folder.getFileSystem(spark._jsc.hadoopConfiguration())
+def _has_parquet(spark: SparkSession, root: str, path: str) -> bool:
+    hadoop = spark.sparkContext._jvm.org.apache.hadoop.fs
+    top, folder = hadoop.Path(root), hadoop.Path(path)
+    files = top.getFileSystem(spark._jsc.hadoopConfiguration())
+    if not files.exists(top):
+        raise FileNotFoundError(f"nothing is at {root}; give the root of an export that is complete")
     listed = files.listFiles(folder, True) if files.exists(folder) else None
     while listed is not None and listed.hasNext():
         if listed.next().getPath().getName().endswith(".parquet"):
-            return
-    raise FileNotFoundError(
-        f"no .parquet file below {path}; check that the export is complete and has the table"
-    )
+            return True
+    return False

@@ -7,7 +7,6 @@ beats told.
 """
 
 import re
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 WIDTHS = (4, 26, 20)
@@ -40,18 +39,6 @@ def parse(text: str) -> Position:
         widths = ".".join(str(width) for width in WIDTHS)
         raise ValueError(f"position {text!r} is malformed; give digits {widths} wide, such as {make(0, 0)}")
     return Position(*(int(part) for part in text.split(".")))
-
-
-def of_time(moment: datetime, epoch: int = 0, ordinal: int = 0) -> str:
-    """The position of a moment: its log position is microseconds since 1970 UTC. A moment without zone is
-    refused.
-    """
-    if moment.tzinfo is None:
-        raise ValueError(
-            f"time {moment.isoformat()} has no zone; give one, such as {moment.isoformat()}+00:00"
-        )
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return make(epoch, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds, ordinal)
 
 
 def told(position: str) -> str:

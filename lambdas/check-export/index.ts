@@ -4,7 +4,6 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../shared/document-client';
 import { readEnv, text, type Variables } from '../shared/env';
 import { bare, databaseSource, exportFolder, startedExport, type StartedExport } from '../shared/export';
-import { log } from '../shared/log';
 import { parse } from '../shared/parse';
 import { platform, type Platform } from '../shared/platform';
 import { recordExport } from '../shared/run-records';
@@ -22,7 +21,7 @@ export interface Deps {
   readonly now: () => Date;
 }
 
-/** A table that is ready to be loaded. */
+/** A table that is ready to be loaded: RDS says that it is complete, which it may be without any file. */
 export interface LandedTable {
   readonly dataset: string;
   /** Folder below `export`: `<database>/<schema>.<table>`. */
@@ -39,8 +38,8 @@ export interface LandedTable {
 export type CheckedExport = StartedExport & { status: 'running' | 'complete'; tables: LandedTable[] };
 
 /**
- * Says whether an export is complete, and which tables it landed.
- * A complete table without a Parquet file is left out, with a log line: nothing is loaded and nothing deleted.
+ * Says whether an export is complete, and gives every table of the source then. An empty table may have no Parquet
+ * file; `load_snapshot` knows whether that can be.
  * @throws Error when the export failed, landed nothing, or lacks a table of the source.
  */
 export const makeHandler =
@@ -84,24 +83,15 @@ async function landedTables(
     );
   }
   checkTables(exportId, source, await tableStatuses(s3, bucket, root, exportId));
-  const tables: LandedTable[] = [];
-  for (const dataset of source.datasets) {
-    const table = exportFolder(source, dataset);
-    if (await hasParquet(s3, bucket, `${root}${table}/`)) {
-      tables.push({
-        dataset,
-        table,
-        export: `s3://${bucket}/${root}`,
-        exportId,
-        position,
-        committedAt,
-        complete: true,
-      });
-    } else {
-      log('table without Parquet left out', { dataset, exportId });
-    }
-  }
-  return tables;
+  return source.datasets.map((dataset) => ({
+    dataset,
+    table: exportFolder(source, dataset),
+    export: `s3://${bucket}/${root}`,
+    exportId,
+    position,
+    committedAt,
+    complete: true,
+  }));
 }
 
 export const handler = makeHandler({

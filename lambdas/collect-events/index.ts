@@ -25,11 +25,12 @@ export const makeHandler =
   async (event: CollectorEvent): Promise<APIGatewayProxyResult> => {
     const config = readEnv(environment, deps.env);
     try {
-      const dataset = event.pathParameters?.dataset ?? config.DATASET;
-      if (dataset !== config.DATASET)
-        throw new BadRequest(404, `No dataset ${dataset} here; post to ${config.DATASET}`);
       const events = eventsOf(event);
-      const about = { dataset, requestId: event.requestContext.requestId, receivedAt: deps.now().getTime() * 1000 };
+      const about = {
+        dataset: config.DATASET,
+        requestId: event.requestContext.requestId,
+        receivedAt: deps.now().getTime() * 1000,
+      };
       await putAll({ client: deps.firehose, name: config.STREAM_NAME, sleep: deps.sleep }, records(events, about));
       return answer(202, { accepted: events.length, request_id: about.requestId });
     } catch (error) {

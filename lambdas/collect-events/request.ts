@@ -9,7 +9,7 @@ export const MOST_BYTES = 1000 * 1024;
 /** What the sender has to put right. */
 export class BadRequest extends Error {
   constructor(
-    readonly status: 400 | 404 | 413,
+    readonly status: 400 | 413,
     message: string,
   ) {
     super(message);
@@ -21,7 +21,6 @@ export class BadRequest extends Error {
 export interface CollectorEvent {
   readonly body: string | null;
   readonly isBase64Encoded: boolean;
-  readonly pathParameters?: Readonly<Record<string, string | undefined>> | null;
   readonly requestContext: { readonly requestId: string };
 }
 

@@ -8,7 +8,7 @@ import { parse } from '../shared/parse';
 import { platform, type Platform } from '../shared/platform';
 import { sleep, type Sleep } from '../shared/retry';
 import { recordPublish } from '../shared/run-records';
-import { runStatement } from '../shared/statement';
+import { runStatement, warehouseOf } from '../shared/statement';
 import { groupRows, selectSql } from './rows';
 import { expireOld, flipPointer, writeVersion } from './store';
 
@@ -50,13 +50,7 @@ export const makeHandler =
     const { runId } = parse('publish-aggregates', z.object({ runId: z.string().min(1) }), event);
     const publishedAt = deps.now().toISOString();
     const version = `${publishedAt}.${runId}`;
-    const warehouse = {
-      client: deps.redshift,
-      workgroup: config.WORKGROUP,
-      database: config.DATABASE,
-      secretArn: config.SECRET_ARN,
-      sleep: deps.sleep,
-    };
+    const warehouse = warehouseOf(config, deps);
     const serving = { client: deps.dynamo, table: config.SERVING_TABLE, sleep: deps.sleep };
 
     const endpoints = [];

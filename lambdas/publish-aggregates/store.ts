@@ -32,7 +32,10 @@ const LANES = 8;
 /** Days for which an old version can still be read. */
 const KEEP_DAYS = 1;
 
-/** Writes all rows of a version; nobody sees them before the pointer names it. */
+/**
+ * Writes all rows of a version; nobody sees them before the pointer names it. Its key and its whole manifest come
+ * first: by them a later run finds, and lets expire, the rows of one that was killed.
+ */
 export async function writeVersion(
   serving: Serving,
   path: string,
@@ -40,11 +43,20 @@ export async function writeVersion(
   groups: ReadonlyMap<string, readonly string[]>,
 ): Promise<void> {
   await serving.client.send(new PutCommand({ TableName: serving.table, Item: { pk: path, sk: versionKey(version) } }));
-  const items = [...groups].flatMap(([filter, rows]): Item[] => [
-    { pk: manifestKey(path, version), sk: manifestSort(filter), rows: rows.length },
-    ...rows.map((row, rank) => ({ pk: dataKey(path, version, filter), sk: rankKey(rank), row })),
-  ]);
-  await writeAll(serving, items);
+  await writeAll(
+    serving,
+    [...groups].map(([filter, rows]) => ({
+      pk: manifestKey(path, version),
+      sk: manifestSort(filter),
+      rows: rows.length,
+    })),
+  );
+  await writeAll(
+    serving,
+    [...groups].flatMap(([filter, rows]) =>
+      rows.map((row, rank) => ({ pk: dataKey(path, version, filter), sk: rankKey(rank), row })),
+    ),
+  );
 }
 
 /**

@@ -4,7 +4,7 @@ import { answer, type CustomResourceAnswer } from '../shared/custom-resource';
 import { readEnv, text, type Variables } from '../shared/env';
 import { log } from '../shared/log';
 import type { Sleep } from '../shared/retry';
-import { runStatement } from '../shared/statement';
+import { runStatement, warehouseOf } from '../shared/statement';
 import { statements } from './statements';
 
 const environment = {
@@ -36,13 +36,7 @@ export const makeHandler =
       physicalId: () => `${readEnv(environment, deps.env).WORKGROUP}-set-up`,
       apply: async () => {
         const config = readEnv(environment, deps.env);
-        const warehouse = {
-          client: deps.redshift,
-          workgroup: config.WORKGROUP,
-          database: config.DATABASE,
-          secretArn: config.SECRET_ARN,
-          sleep: deps.sleep,
-        };
+        const warehouse = warehouseOf(config, deps);
         const surroundings = {
           silverDatabase: config.SILVER_DATABASE,
           spectrumRoleArn: config.SPECTRUM_ROLE_ARN,

@@ -38,7 +38,7 @@ export interface Contract {
   readonly bucketCount: number;
   /** Hours after which the dataset is stale. */
   readonly freshnessHours?: number;
-  /** Days for which rows are kept. */
+  /** Days for which rows are to be kept. Declared; nothing enforces it yet. */
   readonly retentionDays?: number;
 }
 
@@ -76,7 +76,7 @@ const document = z.object({
     .array(z.object({ name: z.string(), properties: z.array(property).min(1), customProperties: custom }))
     .length(1, 'a contract describes one dataset'),
   slaProperties: z
-    .array(z.object({ property: z.string(), value: z.union([z.number(), z.string()]), unit: z.string().optional() }))
+    .array(z.object({ property: z.string(), value: z.unknown(), unit: z.string().optional() }))
     .default([]),
 });
 
@@ -155,7 +155,7 @@ function parseColumn(file: string, p: z.infer<typeof property>): Column {
 
 /** @throws Error when the text is none of the types that all engines on the row's path share. */
 function parseType(where: string, text: string): ColumnType {
-  const match = /^(\w+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?$/.exec(text.toLowerCase());
+  const match = /^(\w+)(?:\((\d+)(?:,(\d+))?\))?$/.exec(text);
   const [, name, first, second] = match ?? [];
   const numbers = [first, second].filter((n) => n !== undefined).map(Number);
   if (name === 'decimal' && numbers.length === 2 && numbers[0] >= 1 && numbers[0] <= 38 && numbers[1] <= numbers[0]) {
@@ -196,8 +196,8 @@ function duration(
   const level = levels.find((l) => l.property === name);
   if (!level) return undefined;
   const factor = units[level.unit ?? ''];
-  const value = Number(level.value);
-  if (!factor || !(value > 0)) {
+  const { value } = level;
+  if (!factor || typeof value !== 'number' || !(value > 0)) {
     throw new Error(
       `${file}: ${name} is ${JSON.stringify(level.value)} ${level.unit ?? ''}; a number above 0 with one of the units ${Object.keys(units).join(', ')} is allowed`,
     );

@@ -11,7 +11,7 @@ export interface Platform {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** Written into each bundle at synth by `lib/handler.ts` (esbuild's `define`); checked there, so not here. */
+/** Written into each bundle at synth by `lib/bundles.ts` (esbuild's `define`); checked there, so not here. */
 declare const MORAINE_PLATFORM: Platform;
 
 /** The declarations that this handler was deployed with. */

@@ -27,6 +27,18 @@ export interface Warehouse {
   readonly sleep?: Sleep;
 }
 
+/** The warehouse that a handler's variables name. */
+export const warehouseOf = (
+  config: { readonly WORKGROUP: string; readonly DATABASE: string; readonly SECRET_ARN?: string },
+  deps: { readonly redshift: RedshiftDataClient; readonly sleep?: Sleep },
+): Warehouse => ({
+  client: deps.redshift,
+  workgroup: config.WORKGROUP,
+  database: config.DATABASE,
+  secretArn: config.SECRET_ARN,
+  sleep: deps.sleep,
+});
+
 /**
  * Runs one SQL statement through the Redshift Data API and returns its rows.
  * A repeated request is not run twice: the SDK gives each call a ClientToken and repeats it when it retries.

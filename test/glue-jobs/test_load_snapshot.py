@@ -30,6 +30,12 @@ class Loader:
         self.lake, self.folder = lake, folder
         (folder / "bills.odcs.yaml").write_text(contract_text("bills", COLUMNS))
 
+    def write_others(self, export_id, *folders):
+        """An export that has another table, and these empty folders."""
+        for folder in ("shop/public.others", *folders):
+            (self.folder / export_id / folder).mkdir(parents=True)
+        (self.folder / export_id / "shop/public.others/part-0.gz.parquet").touch()
+
     def write(self, export_id, rows, schema=SCHEMA, batch="/1"):
         frame = self.lake.spark.createDataFrame(rows, schema)
         path = f"{self.folder}/{export_id}/shop/public.bills{batch}"
@@ -116,14 +122,14 @@ def test_an_export_is_loaded_once_and_a_cut_off_load_is_done_again(loader, monke
 
 def test_a_bad_row_goes_to_quarantine_and_its_key_is_not_deleted(loader):
     loader.run("e1", p(10), [(1, "1.00", "x"), (2, "2.00", None), (3, "3.00", None)])
-    result = loader.run("e2", p(20), [(1, "12x", "x"), (2, None, "much too long"), (None, "1", None)])
-    assert (result["quarantined"], result["deleted"]) == (3, 1)
+    result = loader.run("e2", p(20), [(1, "12x", "x"), (2, None, "much too long")])
+    assert (result["quarantined"], result["deleted"]) == (2, 1)
+    assert (result["unreadable_keys"], result["deletes_withheld"]) == (0, False)
     assert alive(loader) == {1: "1.00", 2: "2.00"}
     found = {row.reason: row for row in loader.lake.rows(loader.lake.quarantine)}
     assert set(found) == {
         'amount: "12x" is not a decimal(12,2)',
         'amount: is empty but required; note: "much too long" is not a varchar(9)',
-        "id: is empty but required",
     }
     row = found['amount: "12x" is not a decimal(12,2)']
     assert (row.dataset, row.column_name, row["_position"]) == ("bills", "amount", p(20))
@@ -131,9 +137,32 @@ def test_a_bad_row_goes_to_quarantine_and_its_key_is_not_deleted(loader):
     assert row["_origin"].startswith("e2/part-") and row["_origin"].endswith(".parquet#0")
 
 
+def test_a_row_whose_key_is_unreadable_withholds_every_delete_until_an_export_without_one(loader):
+    loader.run("e1", p(10), [(1, "1.00", "x"), (2, "2.00", None), (3, "3.00", None)])
+    text = SCHEMA.replace("long", "string")
+    rows = [("1", "5.00", "x"), ("2b", "2.00", None), (None, "4.00", None)]
+    result = loader.run("e2", p(20), rows, schema=text)
+    assert alive(loader) == {1: "5.00", 2: "2.00", 3: "3.00"}
+    assert {name: result[name] for name in ("quarantined", "unreadable_keys", "deleted", "changed")} == {
+        "quarantined": 2,
+        "unreadable_keys": 2,
+        "deleted": 0,
+        "changed": 1,
+    }
+    assert result["deletes_withheld"] is True
+    reasons = {row.reason for row in loader.lake.rows(loader.lake.quarantine)}
+    assert reasons == {'id: "2b" is not a bigint', "id: is empty but required"}
+    changed_type = [(f"0x{number}", "1.00", None) for number in (1, 2, 3)]
+    assert loader.run("e3", p(30), changed_type, schema=text)["unreadable_keys"] == 3
+    assert set(alive(loader)) == {1, 2, 3}
+    mended = loader.run("e4", p(40), [(1, "5.00", "x")])
+    assert (mended["deleted"], mended["deletes_withheld"], alive(loader)) == (2, False, {1: "5.00"})
+
+
 def test_an_incomplete_export_deletes_nothing(loader):
     loader.run("e1", p(10), [(1, "1.00", "x"), (2, "2.00", None)])
-    assert loader.run("e2", p(20), [(1, "5.00", "x")], complete="false")["deleted"] == 0
+    result = loader.run("e2", p(20), [(1, "5.00", "x")], complete="false")
+    assert (result["deleted"], result["deletes_withheld"]) == (0, True)
     assert alive(loader) == {1: "5.00", 2: "2.00"}
 
 
@@ -219,10 +248,38 @@ def test_files_are_read_with_and_without_batch_folder(loader):
     assert loader.load("e1", p(10))["export_rows"] == 3
 
 
-def test_an_export_without_the_table_and_a_time_without_zone_are_errors(loader):
-    with pytest.raises(
-        FileNotFoundError, match="no .parquet file below .*/e9/shop/public.bills/; check that"
-    ):
+@pytest.mark.parametrize("folders", [(), ("shop/public.bills/1",)])
+def test_no_file_for_a_table_that_silver_shows_empty_is_nothing_to_do(loader, folders):
+    loader.write_others("e1", *folders)
+    result = loader.load("e1", p(10))
+    assert (result["export_rows"], result["bronze_rows"], result["skipped"]) == (0, 0, False)
+    assert loader.lake.snapshots(loader.lake.bronze) == 0
+    loader.run("e2", p(20), [(1, "1.00", "x")])
+    assert alive(loader) == {1: "1.00"}
+    loader.write_others("e0", *folders)
+    assert loader.load("e0", p(15))["export_rows"] == 0  # what is newer than the snapshot says nothing of it
+    assert alive(loader) == {1: "1.00"}
+
+
+def test_no_file_for_a_table_with_live_rows_is_an_error_that_a_truncate_resolves(loader):
+    loader.run("e1", p(10), [(1, "1.00", "x"), (2, "2.00", None)])
+    loader.write_others("e2")
+    message = (
+        "bills: export e2 has no .parquet file for it and silver still has 2 live row.s. older than .* "
+        f"append a row to {loader.lake.bronze} with _op 'truncate', _position '{p(20)}' and nulls elsewhere"
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        loader.load("e2", p(20))
+    assert set(alive(loader)) == {1, 2}
+    append(loader.lake, [{"_op": "truncate", "_position": p(20)}])
+    assert loader.load("e2", p(20))["export_rows"] == 0
+    assert alive(loader) == {}
+    loader.run("e3", p(30), [(1, "3.00", "x")])
+    assert alive(loader) == {1: "3.00"}
+
+
+def test_an_export_that_is_not_there_and_a_time_without_zone_are_errors(loader):
+    with pytest.raises(FileNotFoundError, match="nothing is at .*/e9/; give the root of an export"):
         loader.load("e9", p(10))
     with pytest.raises(ValueError, match="position '10' is malformed"):
         loader.load("e9", "10")

@@ -1,12 +1,10 @@
 """Positions are lossless and sort as their parts do."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.position import LENGTH, make, of_time, parse
+from common.position import LENGTH, make, parse
 
 PARTS = st.tuples(st.integers(0, 9999), st.integers(0, 10**26 - 1), st.integers(0, 10**20 - 1))
 
@@ -16,13 +14,6 @@ def test_positions_sort_as_their_parts_and_lose_nothing(one, other):
     assert parse(make(*one)) == one
     assert len(make(*one)) == LENGTH
     assert (make(*one) < make(*other)) == (one < other)
-
-
-def test_a_time_is_microseconds_since_1970():
-    moment = datetime(2024, 1, 1, 0, 0, 0, 1, UTC)
-    assert parse(of_time(moment, ordinal=3)) == (0, 1704067200000001, 3)
-    with pytest.raises(ValueError, match="has no zone; give one, such as 2024-01-01T00:00:00.00:00"):
-        of_time(datetime(2024, 1, 1))
 
 
 @pytest.mark.parametrize("parts", [(-1, 0, 0), (10_000, 0, 0), (0, 10**26, 0), (0, 0, 10**20), (0, 1.0, 0)])

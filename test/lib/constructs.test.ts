@@ -10,7 +10,7 @@ import { Pipeline } from '../../lib/pipeline';
 import { PlatformStage } from '../../lib/platform';
 import { sparkConf } from '../../lib/spark-jobs';
 import { sources } from '../../sources';
-import { at, synthesis, type TemplateJson } from './synthesis';
+import { at, resources, synthesis, type TemplateJson } from './synthesis';
 
 const of = (stack: string, environment = 'dev') => Template.fromJSON(synthesis(environment).templates[stack]);
 
@@ -21,6 +21,23 @@ interface State {
   readonly TimeoutSeconds?: number;
   readonly Arguments?: { readonly Timeout?: number };
   readonly ItemProcessor?: { readonly States: Record<string, State> };
+}
+
+/** What the policies of a role allow, as `action on resource`; the role by its logical ID without the hash. */
+function allowedTo(role: string, stack: string): string[] {
+  const policies = Object.values(of(stack).findResources('AWS::IAM::Policy')).filter((policy) =>
+    new RegExp(`"Ref":"${role}[0-9A-F]{8}"`).test(JSON.stringify(at(policy, 'Properties', 'Roles'))),
+  );
+  const statements = policies.flatMap(
+    (policy) =>
+      at(policy, 'Properties', 'PolicyDocument', 'Statement') as {
+        readonly Action: string | string[];
+        readonly Resource: unknown;
+      }[],
+  );
+  return statements.flatMap(({ Action, Resource }) =>
+    [Action].flat().flatMap((action) => [Resource].flat().map((on) => `${action} on ${JSON.stringify(on)}`)),
+  );
 }
 
 /** The state machine's definition, its references replaced by a word. */
@@ -158,6 +175,13 @@ describe('SparkJobs', () => {
     });
   });
 
+  test('a snapshot load merges first, so it may do all that a merge may', () => {
+    const merger = allowedTo('SparkJobsMergeRole', 'Transformation');
+    expect(merger.filter((allowed) => /^glue:CreateTable on .*dev_staging/.test(allowed))).not.toEqual([]);
+    const loader = allowedTo('SparkJobsLoadSnapshotRole', 'Transformation');
+    expect(merger.filter((allowed) => !loader.includes(allowed))).toEqual([]);
+  });
+
   test('settings are one argument', () => {
     expect(sparkConf('the-lake').split(' --conf ')).toContain('spark.sql.catalog.lake.warehouse=s3://the-lake/');
     expect(sparkConf('the-lake')).not.toMatch(/^--conf/);
@@ -227,6 +251,33 @@ describe('Pipeline', () => {
 });
 
 describe('Marts', () => {
+  // Redshift's users are named after them: a generated name would be another user after the stack was made again.
+  test.each(['dev', 'prod'])('the roles that log in to the warehouse of %s keep their names', (environment) => {
+    const [dbt, publish] = ['dbt', 'publish'].map((login) => {
+      const name = `moraine-${environment}-${login}`;
+      const role = resources(synthesis(environment)).find(
+        ({ resource }) => at(resource, 'Properties', 'RoleName') === name,
+      );
+      return role?.id ?? `no role ${name}`;
+    });
+    of('Transformation', environment).hasResourceProperties('AWS::CodeBuild::Project', {
+      ServiceRole: { 'Fn::GetAtt': [dbt, 'Arn'] },
+    });
+    of('Serving', environment).hasResourceProperties('AWS::Lambda::Function', {
+      Description: 'lambdas/publish-aggregates',
+      Role: { 'Fn::GetAtt': [publish, 'Arn'] },
+    });
+    const users = {
+      DBT_ROLE: { Ref: dbt },
+      PUBLISH_ROLE: { 'Fn::ImportValue': Match.stringLikeRegexp(`:ExportsOutputRef${publish}`) },
+    };
+    of('Transformation', environment).hasResourceProperties('Custom::WarehouseSetUp', users);
+    of('Transformation', environment).hasResourceProperties('AWS::Lambda::Function', {
+      Description: 'lambdas/set-up-warehouse',
+      Environment: { Variables: Match.objectLike(users) },
+    });
+  });
+
   test('synth warns when dbt has no wheels', () => {
     const messages = synthesis('dev').assembly.stacks.flatMap((stack) => stack.messages);
     expect(JSON.stringify(messages.map((message) => message.entry.data))).toContain('deploy with npm run deploy');

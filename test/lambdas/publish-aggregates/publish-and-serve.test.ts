@@ -101,6 +101,26 @@ it('keeps the old version when it breaks off, and clears what it left behind nex
   expect(unexpiring).toHaveLength(6 + 3);
 });
 
+it.each([1, 2, 3, 4])('finds all rows of a run that died while lot %i was under way', async (lost) => {
+  const { publish, gold, dynamo } = setUp(rowsOf(60));
+  const send = dynamo.client.send.bind(dynamo.client) as (command: unknown) => Promise<unknown>;
+  let lots = 0;
+  // Lots travel side by side: those after the lost one may arrive all the same.
+  Object.assign(dynamo.client, {
+    send: (command: { constructor: { name: string } }) =>
+      command.constructor.name === 'BatchWriteCommand' && ++lots === lost
+        ? Promise.reject(awsError('ServiceUnavailable'))
+        : send(command),
+  });
+  await expect(publish({ runId: 'killed' })).rejects.toThrow('ServiceUnavailable');
+  await new Promise(setImmediate);
+  Object.assign(dynamo.client, { send });
+  gold.rows = rowsOf(6);
+  await publish({ runId: 'later' });
+  const unexpiring = dynamo.all().filter((item) => 'row' in item && !('expires_at' in item));
+  expect(unexpiring).toHaveLength(6 + 3);
+});
+
 it('never goes back to an older version', async () => {
   const { publish, get, dynamo } = setUp(rowsOf(2));
   dynamo.items.set('serving|/analytics/orders|current', {

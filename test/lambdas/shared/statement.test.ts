@@ -1,8 +1,19 @@
-import { runStatement } from '../../../lambdas/shared/statement';
+import { runStatement, warehouseOf } from '../../../lambdas/shared/statement';
 import { fake, noSleep } from '../fakes';
 import { fakeRedshift } from '../fake-redshift';
 
 const at = { workgroup: 'w', database: 'd', sleep: noSleep };
+
+it('runs where the variables of a handler say', async () => {
+  const client = fakeRedshift(() => []);
+  const config = { WORKGROUP: 'w', DATABASE: 'd' };
+  const deps = { redshift: client, sleep: noSleep };
+  await runStatement(warehouseOf({ ...config, SECRET_ARN: 's' }, deps), 'select 1');
+  await runStatement(warehouseOf(config, deps), 'select 1');
+  const executed = client.sent.filter((sent) => sent.name === 'ExecuteStatement').map((sent) => sent.input);
+  const common = { WorkgroupName: 'w', Database: 'd', Sql: 'select 1' };
+  expect(executed).toEqual([{ ...common, SecretArn: 's' }, common]);
+});
 
 it('waits for the end and reads all pages', async () => {
   const rows = [1, 2, 3, 4, 5].map((n) => ({ n, text: `t${n}`, none: null, yes: true, half: 0.5 }));

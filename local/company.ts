@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Client } from 'pg';
+import type { CollectorSource, DatabaseSource } from '../lambdas/shared/source';
+import { ROOT } from './toolchain';
+
+/** What the local run needs of the company that it plays. `sample/index.ts` exports one as `company`. */
+export interface Company {
+  /** Makes the rows of a database source, or changes them as a day would. @returns what was done, in a line */
+  live(source: DatabaseSource, client: Client, orders: number): Promise<string>;
+  /** Sends events to a collector. @returns what was done, in a line */
+  send(
+    source: CollectorSource,
+    client: Client,
+    orders: number,
+    post: (events: readonly object[]) => Promise<void>,
+  ): Promise<string>;
+  /** Relation in which the truth of a collector's dataset is written down, to reconcile with: dataset → relation. */
+  readonly ledger: Readonly<Record<string, string>>;
+}
+
+/** Without a sample the sources stay as they are: fill the source database yourself, between two runs. */
+const nobody: Company = {
+  live: () => Promise.resolve('no sample/, so its rows are yours'),
+  send: () => Promise.resolve('no sample/, so no events are sent'),
+  ledger: {},
+};
+
+const sample = join(ROOT, 'sample');
+
+/** The sample company, as long as a fork keeps it. */
+export const company: Company = existsSync(join(sample, 'index.ts'))
+  ? // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would break a fork without it
+    (require(sample) as { company: Company }).company
+  : nobody;

@@ -6,13 +6,13 @@ import { ROOT } from './toolchain';
 
 /** What the local run needs of the company that it plays. `sample/index.ts` exports one as `company`. */
 export interface Company {
-  /** Makes the rows of a database source, or changes them as a day would. @returns what was done, in a line */
-  live(source: DatabaseSource, client: Client, orders: number): Promise<string>;
+  /** Makes the rows of a database source, `size` of its largest dataset, or changes them as a day would. @returns what was done, in a line */
+  live(source: DatabaseSource, client: Client, size: number): Promise<string>;
   /** Sends events to a collector. @returns what was done, in a line */
   send(
     source: CollectorSource,
     client: Client,
-    orders: number,
+    size: number,
     post: (events: readonly object[]) => Promise<void>,
   ): Promise<string>;
   /** Relation in which the truth of a collector's dataset is written down, to reconcile with: dataset → relation. */

@@ -60,10 +60,15 @@ function start(script: string, args: readonly string[], log: string, onLine: (li
 }
 
 /** Starts the warm Spark session that plays Glue. @returns its address, and the part */
-export async function startSpark(endpoint: string, log: string, memory: string): Promise<{ url: string; part: Part }> {
+export async function startSpark(
+  endpoint: string,
+  log: string,
+  memory: string,
+  scratch: string,
+): Promise<{ url: string; part: Part }> {
   let part: Part | undefined;
   const port = await new Promise<string>((found, failed) => {
-    part = start('spark_worker.py', [endpoint, JARS, memory], log, (line) => {
+    part = start('spark_worker.py', [endpoint, JARS, memory, scratch], log, (line) => {
       const match = /^listening (\d+)$/.exec(line);
       if (match) found(match[1]);
     });

@@ -62,7 +62,7 @@ async function startParts(options: Options, running: Running, log: (name: string
   const warehouse = running.add(await startPostgres(folders.warehouse, ports.warehouse, [WAREHOUSE]));
   say(`PostgreSQL as source on port ${ports.source}, as warehouse on ${ports.warehouse}`);
 
-  const spark = await startSpark(endpoint, log('spark'), options.memory);
+  const spark = await startSpark(endpoint, log('spark'), options.memory, join(options.state, 'glue'));
   running.add(spark.part);
   const instances = environment('local').databases;
   const settings = {

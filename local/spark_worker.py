@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -47,7 +48,6 @@ def start_session(endpoint: str, jars: Path, memory: str):
         "spark.sql.catalog.lake.s3.endpoint": endpoint,
         "spark.sql.catalog.lake.s3.path-style-access": "true",
         "spark.sql.catalog.lake.client.region": os.environ["AWS_REGION"],
-        "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={tempfile.gettempdir()}",
     }
     for name, value in settings.items():
         builder = builder.config(name, value)
@@ -57,11 +57,13 @@ def start_session(endpoint: str, jars: Path, memory: str):
 
 
 class Worker:
-    def __init__(self, endpoint: str):
+    def __init__(self, endpoint: str, scratch: Path):
         self.session = None
         self.s3 = boto3.client("s3", endpoint_url=endpoint)
         self.code = threading.Lock()
-        self.scratch = Path(tempfile.mkdtemp(prefix="moraine-glue-"))
+        self.scratch = scratch
+        shutil.rmtree(scratch, ignore_errors=True)  # what a killed run left
+        scratch.mkdir(parents=True)
 
     def run(self, script: str, arguments: dict[str, str]) -> dict:
         try:
@@ -143,9 +145,9 @@ def serve(worker: Worker) -> ThreadingHTTPServer:
 
 
 def main() -> None:
-    endpoint, jars, memory = sys.argv[1:4]
+    endpoint, jars, memory, scratch = sys.argv[1:5]
     os.environ["AWS_ENDPOINT_URL"] = endpoint  # for the jobs' own calls of AWS
-    worker = Worker(endpoint)
+    worker = Worker(endpoint, Path(scratch))
     server = serve(worker)
     # Runs asked for from now on wait in the socket's queue: Spark starts while the platform is deployed.
     print(f"listening {server.server_address[1]}", flush=True)

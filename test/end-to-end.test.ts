@@ -150,10 +150,12 @@ test('killed between any two steps, the next run goes on and every row is where 
 test('a second day loads only what changed, and the API gives the numbers that SQL on the source gives', async () => {
   const run = start();
   const lines = await run.until(/signed for you/);
-  const day = /day \d+: (\d+) orders new, (\d+) moved on, (\d+) deleted/.exec(lines.join('\n'));
-  const [come, moved, gone] = day?.slice(1).map(Number) ?? [];
-  const merged = /merged orders: (\d+) keys changed .*\((\d+) new, (\d+) deleted/.exec(lines.join('\n'));
-  const [changed, inserted, deleted] = merged?.slice(1).map(Number) ?? [];
+  const told = lines.join('\n').replaceAll(/(\d),(\d)/g, '$1$2');
+  const day = /day \d+: (\d+) orders new, (\d+) moved on, (\d+) deleted/.exec(told);
+  const merged = /merged orders: (\d+) keys changed .*\((\d+) new, (\d+) deleted/.exec(told);
+  if (!day || !merged) throw new Error(`No counts of the day or of the merge in:\n${told}`);
+  const [come, moved, gone] = day.slice(1).map(Number);
+  const [changed, inserted, deleted] = merged.slice(1).map(Number);
   expect(gone).toBeGreaterThan(0);
   // An order that moved on and was deleted the same day is one change.
   expect({ inserted, deleted }).toEqual({ inserted: come, deleted: gone });

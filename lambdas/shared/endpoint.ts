@@ -17,7 +17,7 @@ export interface EndpointColumn {
 
 /** An endpoint of the API, declared beside its aggregate in dbt (`config.meta.endpoint` of the model's YAML). */
 export interface Endpoint {
-  /** For example `/analytics/orders`. */
+  /** Path of the API, below `/analytics/`. */
   readonly path: string;
   readonly summary: string;
   /** The dbt model, a relation of schema `gold`. */

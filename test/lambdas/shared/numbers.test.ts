@@ -25,8 +25,9 @@ it('lets everything pass that JavaScript itself writes', () => {
 it('finds every whole number that does not survive', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: -(2n ** 80n), max: 2n ** 80n }), (n) => {
-      const survives = BigInt(Number(n)) === n;
-      expect(lossyNumber(`{"n":${n}}`) === undefined).toBe(survives || String(Number(n)) === String(n));
+      // What JSON.parse makes of it, as JSON.stringify would print it: exact doubles are printed shortest, not in full.
+      const survives = BigInt(expand(String(Number(n)))) === n;
+      expect(lossyNumber(`{"n":${n}}`) === undefined).toBe(survives);
     }),
   );
 });

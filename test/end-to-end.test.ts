@@ -36,6 +36,9 @@ interface Ended {
   readonly lines: readonly string[];
 }
 
+/** Ends what a failed test leaves running. */
+const killAll: (() => void)[] = [];
+
 let state: string;
 let port: number;
 
@@ -82,19 +85,22 @@ function start(...more: string[]) {
   };
   child.stdout.on('data', read);
   child.stderr.on('data', read);
+  const kill = (): void => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    for (const pid of tree(child.pid ?? 0)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // it has ended since
+      }
+    }
+  };
+  killAll.push(kill);
   const ended = new Promise<Ended>((done) => child.on('close', (code) => done({ code, lines })));
   return {
     ended,
     /** Everything at once, with no chance to clean up. */
-    kill: () => {
-      for (const pid of tree(child.pid ?? 0)) {
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // it has ended since
-        }
-      }
-    },
+    kill,
     interrupt: () => process.kill(-(child.pid ?? 0), 'SIGINT'),
     /** Resolves with the lines so far when one matches; fails when the run ends without it. */
     until: (pattern: RegExp) =>
@@ -127,6 +133,7 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
+  for (const kill of killAll) kill();
   rmSync(state, { recursive: true, force: true });
 });
 

@@ -224,12 +224,14 @@ def _result(
 ) -> dict:
     summary = summary or {}
     changed = int(summary.get("added-records", 0))
+    # A delete file is written anew with the positions that it had: those are no rows of this merge.
+    replaced = int(summary.get("added-position-deletes", 0)) - int(summary.get("removed-position-deletes", 0))
     return {
         "dataset": dataset.dataset,
         "job": "merge",
         "bronze_rows": batch.rows,
         "changed": changed,
-        "inserted": changed - int(summary.get("added-position-deletes", 0)),
+        "inserted": changed - replaced,
         "deleted": deleted,
         "quarantined": quarantined,
         "newest_committed_at": done.newest_committed_at or None,

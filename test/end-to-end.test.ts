@@ -152,7 +152,7 @@ test('killed between any two steps, the next run goes on and every row is where 
     expect(source).toBeGreaterThan(0);
     expect([silver, gold]).toEqual([source, source]);
   }
-}, 900_000);
+}, 1_800_000);
 
 test('a second day loads only what changed, and the API gives the numbers that SQL on the source gives', async () => {
   const run = start();
@@ -193,4 +193,4 @@ test('a second day loads only what changed, and the API gives the numbers that S
   run.interrupt();
   await run.ended;
   await expect(checkPorts(portsFrom(port))).resolves.toBeUndefined();
-}, 400_000);
+}, 600_000);

@@ -65,7 +65,11 @@ const cases: [name: string, change: (document: ReturnType<typeof base>) => unkno
   ['freshness', (d) => (d.slaProperties = [{ property: 'freshness', value: 2, unit: 'd' }]), null],
   ['retention', (d) => (d.slaProperties = [{ property: 'retention', value: 6, unit: 'm' }]), null],
   ['unit', (d) => (d.slaProperties = [{ property: 'freshness', value: 2, unit: 'y' }]), /freshness is 2/],
-  ['freshness as a text', (d) => (d.slaProperties = [{ property: 'freshness', value: '2', unit: 'h' }]), /freshness is/],
+  [
+    'freshness as a text',
+    (d) => (d.slaProperties = [{ property: 'freshness', value: '2', unit: 'h' }]),
+    /freshness is/,
+  ],
   ['never fresh', (d) => (d.slaProperties = [{ property: 'freshness', value: 0, unit: 'h' }]), /freshness is 0/],
   ['values', (d) => (d.schema[0].properties[2].quality = rule), null],
 ];

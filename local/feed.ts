@@ -9,8 +9,8 @@ import type { Postgres } from './postgres';
 
 /** What playing the source company needs. */
 export interface Feed {
-  /** Orders that the company starts with. */
-  readonly orders: number;
+  /** How large the company starts: rows of its largest dataset. */
+  readonly size: number;
   readonly source: Postgres;
   readonly endpoint: string;
   readonly outputs: Outputs;
@@ -31,7 +31,7 @@ export async function feedSources(feed: Feed): Promise<void> {
 
 async function feedDatabase(feed: Feed, declared: DatabaseSource): Promise<string> {
   const client = await feed.source.connect(declared.database);
-  feed.say(`${declared.name}: ${await company.live(declared, client, feed.orders)}`);
+  feed.say(`${declared.name}: ${await company.live(declared, client, feed.size)}`);
   await client.end();
   const { instance } = environment('local').databases[declared.name];
   await tell(feed.endpoint, 'snapshot', { instance });
@@ -42,7 +42,7 @@ async function feedCollector(feed: Feed, declared: CollectorSource): Promise<str
   const client = await feed.source.connect(ledger());
   const aws = signer();
   const url = `${localUrl(feed.endpoint, feed.outputs.CollectorUrl)}/events/${declared.dataset}`;
-  const told = await company.send(declared, client, feed.orders, async (events) => {
+  const told = await company.send(declared, client, feed.size, async (events) => {
     const answer = await aws.fetch(url, { method: 'POST', body: JSON.stringify(events) });
     if (answer.status !== 202) throw new Error(`The collector answered ${answer.status}: ${await answer.text()}`);
   });

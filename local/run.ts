@@ -94,7 +94,7 @@ async function run(options: Options, running: Running): Promise<number> {
 
   const outputs = await deploy(endpoint, options.state, log('cdk'));
   say('deployed (cdk deploy -c env=local)');
-  await feedSources({ orders: options.orders, source, endpoint, outputs, say });
+  await feedSources({ size: options.orders, source, endpoint, outputs, say });
   await runPipeline(endpoint, outputs.PipelineArn, say);
   for (const line of await mergeCounts(endpoint, outputs.RunsTable, sources.flatMap(datasetsOf))) say(line);
   const equal = reconcile(options.state, source, warehouse, endpoint, started);

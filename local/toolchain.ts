@@ -21,7 +21,13 @@ export const venv = (program: string): string => join(BIN, program);
 export class SetupError extends Error {}
 
 function run(command: string, args: readonly string[], what: string): string {
-  const done = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const done = spawnSync(command, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A company's proxy signs with a certificate that the machine trusts and uv's own list does not know.
+    env: { UV_SYSTEM_CERTS: '1', ...process.env },
+  });
   if (done.status !== 0) {
     const output = `${done.stdout ?? ''}${done.stderr ?? ''}`.trim().split('\n').slice(-3).join(' ');
     throw new SetupError(`${what} failed: ${output || String(done.error?.message)}`);

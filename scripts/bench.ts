@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureToolchain, ROOT, venv } from '../local/toolchain';
-import { bin, run } from './process';
+import { ROOT, venv } from '../local/toolchain';
+import { bin, command, run } from './process';
 
 /**
  * `npm run bench [-- NAME …]`: the benchmarks of `bench/`, all of them by default. Each prints its figures, then a line
@@ -12,8 +12,7 @@ const all = readdirSync(join(ROOT, 'bench'))
   .map((file) => file.replace(/\.(ts|py)$/, ''))
   .sort();
 
-void (async () => {
-  ensureToolchain();
+command(async () => {
   const [names, options] = [
     process.argv.slice(2).filter((arg) => !arg.startsWith('-')),
     process.argv.slice(2).filter((arg) => arg.startsWith('-')),
@@ -33,4 +32,4 @@ void (async () => {
     failed ||= code !== 0;
   }
   process.exit(failed ? 1 : 0);
-})();
+});

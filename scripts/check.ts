@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentNames } from '../config';
-import { ensureToolchain, ROOT, venv } from '../local/toolchain';
-import { bin, run, steps, type Ended } from './process';
+import { ROOT, venv } from '../local/toolchain';
+import { bin, command, run, steps, type Ended } from './process';
 
 /** `npm run check`: what CI runs. Each step says its name, its time, and stops the rest when it fails. */
 
@@ -26,8 +26,7 @@ async function synthAll(): Promise<Ended> {
   return { code: 0, output: '' };
 }
 
-void (async () => {
-  ensureToolchain();
+command(async () => {
   await steps([
     ['format (prettier)', () => node('prettier/bin/prettier.cjs', '--check', '.')],
     ['format (ruff)', () => run(venv('ruff'), ['format', '--check', '.'])],
@@ -41,4 +40,4 @@ void (async () => {
       ? []
       : ([['tests', () => run(process.execPath, [bin('tsx/dist/cli.mjs'), 'scripts/test.ts'])]] as const)),
   ]);
-})();
+});

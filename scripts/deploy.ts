@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { ensureToolchain, ROOT, venv } from '../local/toolchain';
-import { bin, run } from './process';
+import { ROOT, venv } from '../local/toolchain';
+import { bin, command, run } from './process';
 
 /**
  * `npm run deploy -- -c env=dev`: fetches the wheels that CodeBuild installs dbt from (its subnets have no internet),
@@ -28,9 +28,8 @@ async function fetchWheels(folder: string): Promise<void> {
   writeFileSync(marker, now);
 }
 
-void (async () => {
-  ensureToolchain();
+command(async () => {
   await fetchWheels(join(ROOT, '.cache', 'dbt-wheels'));
   const args = ['deploy', '**', ...process.argv.slice(2)];
   process.exit((await run(process.execPath, [bin('aws-cdk/bin/cdk'), ...args])).code);
-})();
+});

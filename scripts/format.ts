@@ -1,9 +1,8 @@
-import { ensureToolchain, venv } from '../local/toolchain';
-import { bin, run, steps } from './process';
+import { venv } from '../local/toolchain';
+import { bin, command, run, steps } from './process';
 
 /** `npm run format`: puts every file into the form that `npm run check` asks for. */
-void (async () => {
-  ensureToolchain();
+command(async () => {
   await steps([
     [
       'prettier',
@@ -12,4 +11,4 @@ void (async () => {
     ['ruff check --fix', () => run(venv('ruff'), ['check', '--fix', '--quiet', '.'])],
     ['ruff format', () => run(venv('ruff'), ['format', '--quiet', '.'])],
   ]);
-})();
+});

@@ -1,5 +1,5 @@
-import { ensureToolchain, venv } from '../local/toolchain';
-import { run, steps } from './process';
+import { venv } from '../local/toolchain';
+import { command, run, steps } from './process';
 
 /**
  * `npm run generate`: makes the committed files that are made from others. `-- --check` only says when one is stale;
@@ -21,8 +21,7 @@ const lock = (file: string, ...args: string[]) =>
     ...['--no-header', '--no-emit-index-url', '--no-annotate', ...args],
   ]);
 
-void (async () => {
-  ensureToolchain();
+command(async () => {
   const check = process.argv.includes('--check');
   await steps([
     [
@@ -39,4 +38,4 @@ void (async () => {
         ] as const)
       : []),
   ]);
-})();
+});

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { ROOT } from '../local/toolchain';
+import { ensureToolchain, ROOT, SetupError } from '../local/toolchain';
 
 /** How a command ended, and what it said. */
 export interface Ended {
@@ -31,6 +31,17 @@ export function run(command: string, args: readonly string[], env: Record<string
 
 /** Path of a program of an npm package, run by this Node. */
 export const bin = (file: string): string => `${ROOT}/node_modules/${file}`;
+
+/** A command of package.json: sets the tools up, then runs; what the machine lacks is said in one line. */
+export function command(main: () => Promise<void>): void {
+  Promise.resolve()
+    .then(() => ensureToolchain())
+    .then(main)
+    .catch((error: unknown) => {
+      console.error(error instanceof SetupError ? error.message : error);
+      process.exit(1);
+    });
+}
 
 /** Runs steps one after the other and stops at the first that fails, by its name. */
 export async function steps(all: readonly (readonly [name: string, step: () => Promise<Ended>])[]): Promise<void> {

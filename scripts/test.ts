@@ -1,5 +1,5 @@
-import { ensureToolchain, venv } from '../local/toolchain';
-import { bin, run } from './process';
+import { venv } from '../local/toolchain';
+import { bin, command, run } from './process';
 
 /**
  * `npm test`: every test, TypeScript's by jest, Python's and dbt's by pytest, and the end-to-end run.
@@ -14,8 +14,7 @@ const jestCount = (output: string, kind: string): number =>
 const pytestCount = (output: string, kind: string): number =>
   Number(new RegExp(`(\\d+) ${kind}[^\\n]* in [\\d.]+s`).exec(output)?.[1] ?? 0);
 
-async function main(): Promise<void> {
-  ensureToolchain();
+command(async () => {
   const jest = await run(process.execPath, [bin('jest/bin/jest.js'), '--ci']);
   const pytest = await run(venv('python'), ['-m', 'pytest']);
   const passed = jestCount(jest.output, 'passed') + pytestCount(pytest.output, 'passed');
@@ -25,6 +24,4 @@ async function main(): Promise<void> {
   // A suite that could not even start has no failed test to count, and is not a pass.
   console.log(`\n${passed} passed, ${failed === 0 && broken ? 1 : failed} failed`);
   process.exit(broken ? 1 : 0);
-}
-
-void main();
+});

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
-import { environment as environmentOf } from '../config';
+import { environment as environmentOf, warnings } from '../config';
 import { prepareBundles } from '../lib/bundles';
 import { readDeclarations } from '../lib/declarations';
 import { sources } from '../sources';
@@ -14,6 +14,7 @@ const wheels = join(__dirname, '..', '.cache', 'dbt-wheels');
 async function main(): Promise<void> {
   const app = new App();
   const environment = environmentOf(app.node.tryGetContext('env'));
+  for (const warning of warnings(environment)) console.warn(`Warning: ${warning}`);
   const platform = readDeclarations({ environment, sources });
   // The rest of CDK takes as long to load as esbuild takes to bundle the handlers: both at once.
   const bundles = prepareBundles(platform);

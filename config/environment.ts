@@ -1,10 +1,23 @@
 import { z } from 'zod';
+import { database } from '../lambdas/shared/database';
+import { api } from './api';
+import { apis } from './apis';
+import { network, tooSmallFor } from './network';
+import { isTimeZone, scheduleProblem } from './schedule';
+
+/** @see https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html */
+const capacity = (most: number) =>
+  z
+    .int()
+    .max(most, `allowed are 4, and 8 to ${most} in steps of 8`)
+    .refine((value) => value === 4 || (value >= 8 && value % 8 === 0), `allowed are 4, and 8 to ${most} in steps of 8`);
 
 /**
  * What differs between environments, and nothing else does: the same stacks, handlers and jobs run in all of them.
- * Sizes are AWS's own units, named in each field. Every field is checked at synth (`parseEnvironment`).
+ * Sizes are AWS's own units, named in each field. Every field is checked at synth (`parseEnvironment`); those with a
+ * default may be left out.
  */
-const schema = z.strictObject({
+const fields = z.strictObject({
   /** Also the prefix of Glue databases and of stack names. */
   name: z.string().regex(/^[a-z][a-z0-9]{1,19}$/, 'lower-case letters and digits, 2 to 20, a letter first'),
   /** AWS account and region. Leave both out to deploy to those of the credentials in use. */
@@ -16,43 +29,101 @@ const schema = z.strictObject({
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region such as eu-central-1')
     .optional(),
-  /** CIDR block of the environment's VPC. */
-  vpcCidr: z.string().regex(/^\d+\.\d+\.\d+\.\d+\/(1[6-9]|2[0-4])$/, 'a block from /16 to /24 such as 10.0.0.0/16'),
-  /** What happens to stateful resources when they leave the template. `destroy` is for environments that hold nothing. */
-  removal: z.enum(['retain', 'destroy']),
-  /** When the pipeline starts: an EventBridge Scheduler expression (UTC). `none` never starts it by itself. */
-  schedule: z.union([z.literal('none'), z.string().regex(/^(cron|rate)\(.+\)$/, 'cron(…), rate(…) or none')]),
-  /** The RDS instance behind each database source: source name → instance identifier. */
-  databases: z.record(z.string(), z.strictObject({ instance: z.string().min(1) })),
-  /** Which snapshots may be exported: RDS's daily automated ones, or the newest of any kind. */
-  snapshotType: z.enum(['automated', 'any']),
-  /** Seconds between two looks at a running export. */
-  exportPollSeconds: z.int().min(1).max(3600),
-  spark: z.strictObject({
-    workerType: z.enum(['G.1X', 'G.2X', 'G.4X', 'G.8X']),
-    /** Workers of one job run. */
-    workers: z.int().min(2).max(100),
-    /** Job runs at once, which is also how many datasets are loaded side by side. */
-    concurrentRuns: z.int().min(1).max(50),
-    timeoutMinutes: z.int().min(5).max(2880),
-  }),
-  warehouse: z.strictObject({
-    /** Redshift Processing Units to start from and to grow to. */
-    baseCapacity: z.int().min(4).max(512),
-    maxCapacity: z.int().min(4).max(5632),
-    /** RPU-hours a day above which an alarm goes off (CloudFormation has no usage limit that stops queries). */
-    dailyUsageLimit: z.int().min(1),
-  }),
-  api: z.strictObject({
-    /** Requests a second, and the burst on top. */
-    rateLimit: z.int().min(1),
-    burstLimit: z.int().min(1),
-  }),
-  /** Firehose writes after so many seconds, or MiB, whichever comes first. */
-  firehose: z.strictObject({ bufferSeconds: z.int().min(0).max(900), bufferMiB: z.int().min(1).max(128) }),
-  logRetentionDays: z.union([z.literal(1), z.literal(7), z.literal(30), z.literal(90), z.literal(365), z.literal(731)]),
-  /** Who gets mail when an alarm goes off. */
-  alarmEmails: z.array(z.email()),
+  /**
+   * Whether this environment sets what API Gateway has once for a whole account and region: the role that writes its
+   * logs. It replaces a role that is set already, so say `true` in one environment of an account that has none. With
+   * `false` the role must be there: without one, API Gateway refuses to deploy an API that logs. @default false
+   */
+  accountSettings: z.boolean().default(false),
+  network,
+  /**
+   * What happens to stateful resources when they leave the template. `destroy` is for environments that hold nothing.
+   * @default 'retain'
+   */
+  removal: z.enum(['retain', 'destroy']).default('retain'),
+  /**
+   * When the pipeline starts: an EventBridge Scheduler expression, `cron(…)` or `rate(…)`. `none` never starts it by
+   * itself. @default 'none'
+   */
+  schedule: z
+    .string()
+    .superRefine((value, context) => {
+      const problem = value === 'none' ? undefined : scheduleProblem(value);
+      if (problem) context.addIssue({ code: 'custom', message: problem });
+    })
+    .default('none'),
+  /** IANA time zone in which `schedule` is read; it follows daylight saving time. @default 'Etc/UTC' */
+  timeZone: z.string().refine(isTimeZone, 'an IANA time zone such as Europe/Berlin').default('Etc/UTC'),
+  /** The RDS instance or Aurora cluster behind each database source, by the source's name. */
+  databases: z.record(z.string(), database),
+  apis,
+  /**
+   * Which snapshots of this account's databases may be exported: RDS's daily automated ones, or the newest of any kind.
+   * @default 'automated'
+   */
+  snapshotType: z.enum(['automated', 'any']).default('automated'),
+  /** Seconds between two looks at a running export. @default 60 */
+  exportPollSeconds: z.int().min(1).max(3600).default(60),
+  spark: z
+    .strictObject({
+      /** @default 'G.1X' */
+      workerType: z.enum(['G.1X', 'G.2X', 'G.4X', 'G.8X']).default('G.1X'),
+      /** Workers of one job run. @default 2 */
+      workers: z.int().min(2).max(100).default(2),
+      /** Job runs at once, which is also how many datasets are loaded side by side. @default 4 */
+      concurrentRuns: z.int().min(1).max(50).default(4),
+      /** Minutes after which a job run is stopped. @default 60 */
+      timeoutMinutes: z.int().min(5).max(2880).default(60),
+    })
+    .prefault({}),
+  warehouse: z
+    .strictObject({
+      /** Redshift Processing Units to start from: 4, or 8 to 1024 in steps of 8. @default 4 */
+      baseCapacity: capacity(1024).default(4),
+      /** RPUs to grow to: `baseCapacity` or more, in steps of 8. @default 8 */
+      maxCapacity: capacity(5632).default(8),
+      dailyUsageLimit: z
+        .strictObject({
+          /** RPU-hours a day (UTC). @default 16 */
+          rpuHours: z.int().min(1).default(16),
+          /**
+           * What Redshift does beyond them, besides our alarm: `log` and `emit-metric` only tell, `deactivate` refuses
+           * queries until the day is over. @default 'deactivate'
+           */
+          action: z.enum(['log', 'emit-metric', 'deactivate']).default('deactivate'),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  api,
+  /** Firehose writes after so many seconds, or MiB, whichever comes first. @default 60 seconds, 64 MiB */
+  firehose: z
+    .strictObject({
+      bufferSeconds: z.int().min(0).max(900).default(60),
+      bufferMiB: z.int().min(1).max(128).default(64),
+    })
+    .prefault({}),
+  /** @default 365 */
+  logRetentionDays: z.literal([1, 7, 30, 90, 365, 731]).default(365),
+  /** Who gets mail when an alarm goes off; each has to confirm once. @default - nobody, and synth warns */
+  alarmEmails: z
+    .array(z.email('an e-mail address'))
+    .refine((all) => new Set(all.map((one) => one.toLowerCase())).size === all.length, 'each address once')
+    .default([]),
+});
+
+const schema = fields.superRefine((environment, context) => {
+  const { network: vpc, warehouse } = environment;
+  const { baseCapacity, maxCapacity } = warehouse;
+  if (maxCapacity < baseCapacity) {
+    context.addIssue({
+      code: 'custom',
+      path: ['warehouse', 'maxCapacity'],
+      message: `baseCapacity (${baseCapacity}) or more`,
+    });
+  }
+  const problem = vpc.existing ? undefined : tooSmallFor(vpc.cidr, maxCapacity);
+  if (problem) context.addIssue({ code: 'custom', path: ['network', 'cidr'], message: problem });
 });
 
 /** One environment; see the fields' comments in `config/environment.ts`. */
@@ -66,7 +137,8 @@ export function parseEnvironment(file: string, value: unknown): Environment {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const got = issue.path.reduce<unknown>((v, key) => (v as Record<PropertyKey, unknown> | undefined)?.[key], value);
-  const field = issue.path.join('.') || '(environment)';
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]] : issue.path;
+  const got = path.reduce<unknown>((v, key) => (v as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  const field = path.join('.') || '(environment)';
   throw new Error(`${file}: ${field} is ${JSON.stringify(got)}: ${issue.message}. Change it in ${file}.`);
 }

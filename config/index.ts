@@ -1,6 +1,7 @@
 import { dev } from './dev';
 import { parseEnvironment, type Environment } from './environment';
 import { local } from './local';
+import { overlaps } from './network';
 import { prod } from './prod';
 import { staging } from './staging';
 
@@ -20,4 +21,21 @@ export function environment(name: unknown): Environment {
     );
   }
   return parseEnvironment(`config/${name}.ts`, environments[name]);
+}
+
+/** What is allowed in an environment, and still may not be meant: a sentence each. */
+export function warnings(environment: Environment): string[] {
+  const file = `config/${environment.name}.ts`;
+  const neighbours = environmentNames
+    .filter((name) => name !== 'local' && name !== environment.name && environment.name !== 'local')
+    .map((name) => parseEnvironment(`config/${name}.ts`, environments[name]))
+    .filter(({ network }) => overlaps(network.cidr, environment.network.cidr));
+  const found = neighbours.map(
+    ({ name, network }) =>
+      `${file}: network.cidr ${environment.network.cidr} overlaps ${network.cidr} of config/${name}.ts: the two could never be connected.`,
+  );
+  if (environment.schedule !== 'none' && environment.alarmEmails.length === 0) {
+    found.push(`${file}: alarmEmails is empty: nobody hears of alarms. Name at least one address.`);
+  }
+  return found;
 }

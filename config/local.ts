@@ -1,14 +1,20 @@
+/** The port after those of the parts: `npm run local -- --port N` says where they begin. */
+const apis = Number(process.env.MORAINE_PORT ?? 4500) + 4;
+
 /** The laptop: the same platform on the local emulator, `npm run local`. */
 export const local = {
   name: 'local',
-  vpcCidr: '10.0.0.0/16',
+  accountSettings: true,
+  network: { cidr: '10.0.0.0/16' },
   removal: 'destroy',
   schedule: 'none',
   databases: { operations: { instance: 'acme-operations' } },
+  // Played by sample/, or by a server of your own.
+  apis: { exchange_rates: { url: `http://127.0.0.1:${apis}/exchange_rates` } },
   snapshotType: 'automated',
   exportPollSeconds: 1,
   spark: { workerType: 'G.1X', workers: 2, concurrentRuns: 4, timeoutMinutes: 60 },
-  warehouse: { baseCapacity: 4, maxCapacity: 8, dailyUsageLimit: 8 },
+  warehouse: { baseCapacity: 4, maxCapacity: 8, dailyUsageLimit: { rpuHours: 8, action: 'deactivate' } },
   api: { rateLimit: 50, burstLimit: 100 },
   firehose: { bufferSeconds: 1, bufferMiB: 1 },
   logRetentionDays: 1,

@@ -1,15 +1,19 @@
 /** What the company decides by. */
 export const prod = {
   name: 'prod',
-  vpcCidr: '10.30.0.0/16',
+  accountSettings: false,
+  network: { cidr: '10.30.0.0/16' },
   removal: 'retain',
   schedule: 'cron(0 4 * * ? *)',
+  timeZone: 'Etc/UTC',
   databases: { operations: { instance: 'acme-operations' } },
+  apis: { exchange_rates: { url: 'https://rates.example.com/v1' } },
   snapshotType: 'automated',
   exportPollSeconds: 60,
   spark: { workerType: 'G.2X', workers: 5, concurrentRuns: 10, timeoutMinutes: 240 },
-  warehouse: { baseCapacity: 16, maxCapacity: 64, dailyUsageLimit: 128 },
-  api: { rateLimit: 100, burstLimit: 200 },
+  // The company decides by these numbers: a busy day tells us, and does not stop them.
+  warehouse: { baseCapacity: 16, maxCapacity: 64, dailyUsageLimit: { rpuHours: 128, action: 'emit-metric' } },
+  api: { rateLimit: 100, burstLimit: 200, requestsPerFiveMinutesPerAddress: 15_000 },
   firehose: { bufferSeconds: 60, bufferMiB: 64 },
   logRetentionDays: 365,
   alarmEmails: [],

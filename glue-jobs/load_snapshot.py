@@ -15,8 +15,6 @@ this export).
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -172,11 +170,11 @@ def load(
     given = [name for name in export.columns if name != "_origin"]
     missing = rules.missing_columns(dataset, given)
     now = datetime.now(UTC)
-    with _cached(checked(export, dataset)) as rows:
+    with landing.cached(checked(export, dataset)) as rows:
         found = _found(rows)
         # A row whose key can't be read may be that of any live row: an absent key proves nothing then.
         snapshot = replace(snapshot, complete=snapshot.complete and found.unreadable_keys == 0)
-        with _cached(transform(rows, silver, dataset, snapshot, missing, now)) as changes:
+        with landing.cached(transform(rows, silver, dataset, snapshot, missing, now)) as changes:
             operations = {row["_op"]: row["count"] for row in changes.groupBy("_op").count().collect()}
             counts = _result(dataset, snapshot, found, operations, given, missing)
             if found.quarantined and not Snapshots(spark, names.quarantine).find(identity):
@@ -200,14 +198,6 @@ def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, bron
             f"is truly empty, append a row to {bronze} with _op 'truncate', _position "
             f"'{snapshot.position}' and nulls elsewhere, and load again"
         )
-
-
-@contextmanager
-def _cached(rows: DataFrame) -> Iterator[DataFrame]:
-    try:
-        yield rows.cache()
-    finally:
-        rows.unpersist()
 
 
 def _found(rows: DataFrame) -> Found:

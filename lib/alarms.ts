@@ -14,6 +14,8 @@ export interface WatchProps extends Partial<AlarmProps> {
   readonly metric: AlarmProps['metric'];
   /** What went wrong, in a sentence. */
   readonly alarmDescription: string;
+  /** Heading of the entry in `docs/runbook.md` that says what to do; the description ends with a link to it. */
+  readonly runbook: string;
 }
 
 /**
@@ -32,13 +34,14 @@ export class AlarmTopic extends Topic {
    * Creates an alarm within `scope` that notifies this topic.
    * Unless told otherwise it goes off as soon as one period's value is 1 or more; no data is no alarm.
    */
-  watch(scope: Construct, id: string, props: WatchProps): Alarm {
+  watch(scope: Construct, id: string, { runbook, ...props }: WatchProps): Alarm {
     const alarm = new Alarm(scope, id, {
       threshold: 1,
       evaluationPeriods: 1,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
       ...props,
+      alarmDescription: `${props.alarmDescription} See docs/runbook.md#${runbook}`,
     });
     alarm.addAlarmAction(new SnsAction(this));
     this.all.push(alarm);

@@ -5,9 +5,14 @@ import { Construct } from 'constructs';
 import { acknowledge } from './acknowledge';
 
 /**
- * Lets API Gateway write logs. The setting belongs to the account and region: every environment sets it to a role with
- * the same rights, and none takes it away when it goes.
+ * Lets API Gateway write logs: the one role of an account and region for it, which every API there uses, also those of
+ * others. Setting it replaces a role that is set already (there is no adding to it), so only an environment with
+ * `accountSettings` does. Nothing takes it away: role and setting stay when the stack goes.
+ *
+ * Without `accountSettings`, the role must be there, or API Gateway refuses each stage: "CloudWatch Logs role ARN must be
+ * set in account settings to enable logging". `aws apigateway get-account --query cloudwatchRoleArn` shows it.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+ * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigateway-account.html
  */
 export class ApiLogging extends Construct {
   constructor(scope: Construct, id: string) {

@@ -1,3 +1,4 @@
+import { Stack } from 'aws-cdk-lib';
 import { AlarmStatusWidget, Dashboard as CloudWatchDashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import type { AlarmTopic } from './alarms';
@@ -8,11 +9,11 @@ export interface DashboardProps {
   readonly alarms: AlarmTopic;
 }
 
-/** One page, `moraine-<env>`: every alarm of the environment with its state. */
+/** One page, `moraine-<env>-<region>` (dashboards know no regions): every alarm of the environment with its state. */
 export class Dashboard extends CloudWatchDashboard {
   constructor(scope: Construct, id: string, props: DashboardProps) {
     super(scope, id, {
-      dashboardName: `moraine-${props.environment.name}`,
+      dashboardName: `moraine-${props.environment.name}-${Stack.of(scope).region}`,
       widgets: [
         [
           new AlarmStatusWidget({

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Environment } from '../config/environment';
 import { parseContract, type Contract } from '../lambdas/shared/contract';
 import type { Platform } from '../lambdas/shared/platform';
-import { checkSources, type Source } from '../lambdas/shared/source';
+import { checkSources, type DatabaseSource, type Source } from '../lambdas/shared/source';
 import { readEndpoints } from './endpoints';
 import { readYaml } from './yaml';
 
@@ -26,6 +26,7 @@ export function readDeclarations(props: DeclarationsProps): Platform {
     contracts.map((contract) => contract.dataset),
   );
   checkDatabases(sources, props.environment);
+  checkApis(sources, props.environment);
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
 }
@@ -38,19 +39,58 @@ function readContracts(root: string): Contract[] {
     .map((file) => parseContract(`contracts/${file}`, readYaml(root, `contracts/${file}`)));
 }
 
-/** @throws Error when a database source has no instance in this environment, or an instance no source. */
+/** @throws Error when a database source has no database in this environment, one has no source, or it can't be exported. */
 function checkDatabases(sources: readonly Source[], environment: Environment): void {
-  const declared = sources.filter((source) => source.kind === 'database').map((source) => source.name);
+  const declared = sources.filter((source) => source.kind === 'database');
+  const names = declared.map((source) => source.name);
   const file = `config/${environment.name}.ts`;
-  for (const name of declared) {
-    if (!environment.databases[name]) {
-      throw new Error(`${file}: databases has no ${name}: name the RDS instance behind sources/${name}.ts`);
+  for (const source of declared) {
+    if (!environment.databases[source.name]) {
+      throw new Error(
+        `${file}: databases has no ${source.name}: name the RDS instance or the Aurora cluster behind sources/${source.name}.ts`,
+      );
     }
+    checkExportable(source);
   }
   for (const name of Object.keys(environment.databases)) {
-    if (!declared.includes(name)) {
+    if (!names.includes(name)) {
       throw new Error(
-        `${file}: databases.${name} belongs to no source: there are ${declared.join(', ') || 'no database sources'}. Remove it or declare sources/${name}.ts`,
+        `${file}: databases.${name} belongs to no source: there are ${names.join(', ') || 'no database sources'}. Remove it or declare sources/${name}.ts`,
+      );
+    }
+  }
+}
+
+/** @throws Error when a REST source has no URL in this environment, or a URL no source. */
+function checkApis(sources: readonly Source[], environment: Environment): void {
+  const names = sources.filter((source) => source.kind === 'rest').map((source) => source.name);
+  const file = `config/${environment.name}.ts`;
+  const missing = names.find((name) => !(name in environment.apis));
+  if (missing) throw new Error(`${file}: apis has no ${missing}: name the URL of the API behind sources/${missing}.ts`);
+  const extra = Object.keys(environment.apis).find((name) => !names.includes(name));
+  if (extra) {
+    throw new Error(
+      `${file}: apis.${extra} belongs to no source: there are ${names.join(', ') || 'no REST sources'}. Remove it or declare sources/${extra}.ts`,
+    );
+  }
+}
+
+/**
+ * RDS exports chosen tables only where all names are plain, and the load knows the types of PostgreSQL's exports only.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Considerations.html
+ */
+function checkExportable({ name, engine, database, schema }: DatabaseSource): void {
+  if ((engine as string) !== 'postgres') {
+    throw new Error(
+      `sources/${name}.ts: engine is ${JSON.stringify(engine)}: allowed is "postgres" (RDS or Aurora PostgreSQL); ` +
+        'docs/guides/database-exports.md says what other engines lack',
+    );
+  }
+  for (const [field, value] of Object.entries({ database, schema })) {
+    if (!/^[A-Za-z0-9_$]+$/.test(value)) {
+      throw new Error(
+        `sources/${name}.ts: ${field} is ${JSON.stringify(value)}: RDS exports chosen tables only where names have letters, ` +
+          'digits, $ and _; use one of such a name',
       );
     }
   }

@@ -6,6 +6,7 @@ import type { Basis } from './basis';
 import type { EventStream } from './event-stream';
 import { Handler } from './handler';
 import { RestApi } from './rest-api';
+import { WebFirewall } from './web-firewall';
 
 export interface EventCollectorProps extends Basis {
   readonly collectors: readonly CollectorSource[];
@@ -14,7 +15,8 @@ export interface EventCollectorProps extends Basis {
 
 /**
  * The HTTP way in for events: `POST /events/<dataset>` for each collector source, with one event (an object) or several
- * (an array), to `lambdas/collect-events`, which puts them on the stream.
+ * (an array), to `lambdas/collect-events`, which puts them on the stream. Batches may be larger than the firewall's rules
+ * take otherwise.
  */
 export class EventCollector extends Construct {
   readonly url: string;
@@ -23,7 +25,11 @@ export class EventCollector extends Construct {
     super(scope, id);
     const api = new RestApi(this, 'Api', {
       ...props,
+      name: 'collector',
       description: `Moraine ${props.environment.name}: event collector`,
+      firewall: props.environment.api.firewall
+        ? new WebFirewall(this, 'Firewall', { ...props, name: 'collector', largeBodies: true })
+        : undefined,
     });
     const events = api.root.addResource('events');
     for (const { dataset } of props.collectors) {

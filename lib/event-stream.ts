@@ -134,12 +134,14 @@ export class EventStream extends Construct {
     props.alarms.watch(this, 'FailedRows', {
       metric: metric('DeliveryToIceberg.FailedRowCount', 'Sum'),
       alarmDescription: `Firehose could not write rows to their table; they lie below ${ERRORS_PREFIX} of the errors bucket.`,
+      runbook: 'firehose-delivery',
     });
     props.alarms.watch(this, 'Waiting', {
       metric: metric('DeliveryToIceberg.DataFreshness', 'Maximum'),
       threshold: Duration.minutes(30).toSeconds(),
       evaluationPeriods: 3,
       alarmDescription: 'Records have waited in Firehose for more than 30 minutes.',
+      runbook: 'firehose-freshness',
     });
   }
 }

@@ -32,8 +32,8 @@ export interface MartsProps extends Basis {
 
 /**
  * From silver to gold: a CodeBuild project that runs `dbt/buildspec.yml` within the VPC, without internet, on wheels
- * that `npm run deploy` collects in `.cache/dbt-wheels`; and the set-up of the warehouse (external schema `silver`,
- * schemas, grants to the roles of dbt and of publishing) before the first run.
+ * that `npm run deploy` collects in `.cache/dbt-wheels`; and the set-up of the warehouse (usage limit, external schema
+ * `silver`, schemas, grants to the roles of dbt and of publishing) before the first run.
  * @see https://docs.aws.amazon.com/codebuild/latest/userguide/vpc-support.html
  */
 export class Marts extends Construct {
@@ -52,7 +52,7 @@ export class Marts extends Construct {
     // What dbt builds belongs to the database user `IAMR:<role name>`. The role comes and goes with its stack, staging
     // and gold stay: only under the same name can it use them again. Lower-case, as Redshift folds names.
     const role = new Role(this, 'BuildRole', {
-      roleName: `moraine-${props.environment.name}-dbt`,
+      roleName: `moraine-${props.environment.name}-${Stack.of(this).region}-dbt`,
       assumedBy: new ServicePrincipal('codebuild.amazonaws.com'),
     });
     const build = new Project(this, 'Build', {
@@ -119,7 +119,9 @@ export class Marts extends Construct {
     const variables = {
       WORKGROUP: warehouse.workgroupName,
       DATABASE: warehouse.database,
-      SECRET_ARN: warehouse.adminSecret.secretArn,
+      WORKGROUP_ARN: warehouse.workgroupArn,
+      NAMESPACE: warehouse.namespaceName,
+      USAGE_LIMIT: JSON.stringify(props.environment.warehouse.dailyUsageLimit),
       SPECTRUM_ROLE_ARN: warehouse.lakeRole.roleArn,
       SILVER_DATABASE: props.catalogue.databaseName('silver'),
       DBT_ROLE: buildRole.roleName,
@@ -132,7 +134,7 @@ export class Marts extends Construct {
       timeout: Duration.minutes(10),
     });
     warehouse.grantDataApi(setUp);
-    warehouse.grantAdmin(setUp);
+    warehouse.grantSetUp(setUp);
     new HandlerResource(this, 'Warehouse', {
       ...props,
       handler: setUp,

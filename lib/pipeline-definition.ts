@@ -5,24 +5,21 @@ import {
   Choice,
   Condition,
   Fail,
-  IntegrationPattern,
   Map as MapState,
   Pass,
   ProvideItems,
-  TaskInput,
-  Timeout,
   Wait,
   WaitTime,
   type CatchProps,
   type IChainable,
-  type RetryProps,
   type TaskStateBase,
 } from 'aws-cdk-lib/aws-stepfunctions';
-import { CodeBuildStartBuild, GlueStartJobRun, LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
 import type { Handler } from './handler';
 import type { Branch } from './pipeline-graph';
+import { build, INPUT, invoke, RUN_ID, runJob } from './pipeline-tasks';
+import type { RestExtract } from './rest-extract';
 import type { SnapshotExport } from './snapshot-export';
 import type { SparkJobs } from './spark-jobs';
 
@@ -30,6 +27,7 @@ export interface PipelineDefinitionProps {
   readonly environment: Environment;
   readonly branches: readonly Branch[];
   readonly exports: SnapshotExport;
+  readonly extract: RestExtract;
   readonly jobs: SparkJobs;
   readonly build: Project;
   readonly publish: Handler;
@@ -37,21 +35,19 @@ export interface PipelineDefinitionProps {
 
 /** RDS runs at most five exports at once in an account. */
 const EXPORTS_AT_ONCE = 5;
-const RUN_ID = '{% $states.context.Execution.Name %}';
-const INPUT = '{% $states.input %}';
-const PAYLOAD = '{% $states.result.Payload %}';
 /** Caught errors, in the form in which the end of the map looks for them: `failed` says what went wrong. */
 const WHY = "$substring($states.errorOutput.Error & ': ' & $states.errorOutput.Cause, 0, 1000)";
 const CATCH_DATASET: CatchProps = { outputs: `{% {'dataset': $states.input.dataset, 'failed': ${WHY}} %}` };
 const CATCH_SOURCE: CatchProps = { outputs: `{% {'source': $states.input.source, 'failed': [{'failed': ${WHY}}]} %}` };
-/** A map's result: the source, and those of its datasets that failed. */
-const SUM_UP = "{% {'source': $states.input.source, 'failed': [$states.result[$exists(failed)]]} %}";
+/** A map's result: the source, and those of its datasets that failed, or that an export skipped. */
+const SUM_UP =
+  "{% {'source': $states.input.source, 'failed': [$states.result[$exists(failed)], $states.input.skipped]} %}";
 const FAILED =
   "$states.input[$count(failed) > 0].(source & ' (' & $join(failed.$join([dataset, failed], ': '), '; ') & ')')";
 
 /**
  * The pipeline's states, in JSONata. Sources run side by side: a snapshot is exported and watched, its tables are loaded
- * and merged side by side; a stream's datasets are merged. A source or a dataset that fails stops no other; when all
+ * and merged side by side; an API's resources are read, loaded and merged; a stream's datasets are merged. A source or a dataset that fails stops no other; when all
  * have ended the run fails naming those that failed, or else builds gold and publishes it.
  * Every task is tried again before it counts as failed, for all of them may be repeated.
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
@@ -94,14 +90,22 @@ function source(scope: Construct, props: PipelineDefinitionProps): IChainable {
   const wait = Wait.jsonata(scope, 'Wait for export', {
     time: WaitTime.duration(Duration.seconds(environment.exportPollSeconds)),
   });
+  const queue = Wait.jsonata(scope, 'Wait for room', {
+    time: WaitTime.duration(Duration.seconds(environment.exportPollSeconds)),
+  });
+  const resources = eachDataset(scope, 'Each resource', '$states.input.datasets', props, extract(scope, props));
   for (const task of [start, check]) task.addCatch(failed, CATCH_SOURCE);
-  for (const map of [merges, tables]) map.addCatch(failed, CATCH_SOURCE);
+  for (const map of [merges, tables, resources]) map.addCatch(failed, CATCH_SOURCE);
 
   const done = Choice.jsonata(scope, 'Is the export complete?')
     .when(Condition.jsonata("{% $states.input.status = 'complete' %}"), tables)
     .otherwise(wait.next(check));
+  const started = Choice.jsonata(scope, 'Is the export queued?')
+    .when(Condition.jsonata("{% $states.input.status = 'queued' %}"), queue.next(start))
+    .otherwise(check.next(done));
   return Choice.jsonata(scope, 'Way in')
-    .when(Condition.jsonata("{% $states.input.wayIn = 'snapshot' %}"), start.next(check).next(done))
+    .when(Condition.jsonata("{% $states.input.wayIn = 'snapshot' %}"), start.next(started))
+    .when(Condition.jsonata("{% $states.input.wayIn = 'extract' %}"), resources)
     .otherwise(merges);
 }
 
@@ -123,7 +127,7 @@ function eachDataset(
 /** Bronze gets what differs in an exported table, then silver. */
 function load(scope: Construct, props: PipelineDefinitionProps): IChainable {
   const field = (name: string) => `{% $states.input.${name} %}`;
-  const task = runJob(scope, 'Load snapshot', props.jobs.loadSnapshot, props, {
+  const task = runJob(scope, 'Load snapshot', props.jobs.loadSnapshot, props.environment, {
     '--table': field('table'),
     '--export': field('export'),
     '--export-id': field('exportId'),
@@ -135,64 +139,40 @@ function load(scope: Construct, props: PipelineDefinitionProps): IChainable {
   return task.next(merge(scope, 'Merge snapshot', props.jobs.merge, props));
 }
 
+/**
+ * One resource of an API: extracted, as often as the handler says that it is unfinished, then loaded, confirmed and
+ * merged. A run that an earlier execution left behind is confirmed as unfinished: then there is a new one to extract.
+ */
+function extract(scope: Construct, props: PipelineDefinitionProps): IChainable {
+  const { environment, jobs } = props;
+  const { handler } = props.extract;
+  const payload = (action: string, more: Record<string, string> = {}) => ({
+    ...{ action, runId: RUN_ID, source: '{% $states.input.source %}', dataset: '{% $states.input.dataset %}' },
+    ...more,
+  });
+  const read = invoke(scope, 'Extract', handler, payload('extract'), Duration.minutes(16));
+  const load = runJob(scope, 'Load landing', jobs.loadLanding, environment, {
+    '--landing': '{% $states.input.landing %}',
+  });
+  const confirm = invoke(scope, 'Confirm extraction', handler, payload('confirm', { run: '{% $states.input.run %}' }));
+  const failed = Pass.jsonata(scope, 'Extraction failed');
+  for (const task of [read, load, confirm]) task.addCatch(failed, CATCH_DATASET);
+
+  const wait = Wait.jsonata(scope, 'Wait for API', { time: WaitTime.seconds('{% $states.input.seconds %}') }).next(
+    read,
+  );
+  const unfinished = Condition.jsonata("{% $states.input.status = 'unfinished' %}");
+  const more = Choice.jsonata(scope, 'Is there more to extract?')
+    .when(unfinished, wait)
+    .otherwise(merge(scope, 'Merge landing', jobs.merge, props));
+  const done = Choice.jsonata(scope, 'Has every page landed?')
+    .when(unfinished, wait)
+    .otherwise(load.next(confirm).next(more));
+  return read.next(done);
+}
+
 function merge(scope: Construct, id: string, job: PySparkEtlJob, props: PipelineDefinitionProps): TaskStateBase {
-  const task = runJob(scope, id, job, props, {});
+  const task = runJob(scope, id, job, props.environment, {});
   task.addCatch(Pass.jsonata(scope, `${id} failed`), CATCH_DATASET);
   return task;
-}
-
-/** A Glue job for the dataset of the input, which is also its output. */
-function runJob(
-  scope: Construct,
-  id: string,
-  job: PySparkEtlJob,
-  props: PipelineDefinitionProps,
-  more: Record<string, string>,
-): GlueStartJobRun {
-  const limit = Duration.minutes(props.environment.spark.timeoutMinutes);
-  const task = GlueStartJobRun.jsonata(scope, id, {
-    glueJobName: job.jobName,
-    integrationPattern: IntegrationPattern.RUN_JOB,
-    arguments: TaskInput.fromObject({ '--dataset': '{% $states.input.dataset %}', '--run-id': RUN_ID, ...more }),
-    // Glue's own limit on the run, which does not count the time in its queue; the machine's timeout bounds both.
-    taskTimeout: Timeout.duration(limit),
-    notifyDelayAfter: limit,
-    outputs: INPUT,
-  });
-  task.addRetry(retry(1, 30));
-  return task;
-}
-
-function build(scope: Construct, project: Project): CodeBuildStartBuild {
-  const task = CodeBuildStartBuild.jsonata(scope, 'Build gold', {
-    project,
-    integrationPattern: IntegrationPattern.RUN_JOB,
-    taskTimeout: Timeout.duration(Duration.hours(3)),
-    outputs: '{% {} %}',
-  });
-  task.addRetry(retry(1, 30));
-  return task;
-}
-
-/** A handler, called with `payload`; its answer is the output. */
-function invoke(
-  scope: Construct,
-  id: string,
-  handler: Handler,
-  payload: string | Record<string, string>,
-  timeout: Duration = Duration.minutes(1),
-): LambdaInvoke {
-  const task = LambdaInvoke.jsonata(scope, id, {
-    lambdaFunction: handler,
-    payload: typeof payload === 'string' ? TaskInput.fromText(payload) : TaskInput.fromObject(payload),
-    taskTimeout: Timeout.duration(timeout),
-    retryOnServiceExceptions: false,
-    outputs: PAYLOAD,
-  });
-  task.addRetry(retry(2, 5));
-  return task;
-}
-
-function retry(maxAttempts: number, seconds: number): RetryProps {
-  return { errors: ['States.ALL'], maxAttempts, interval: Duration.seconds(seconds), backoffRate: 2 };
 }

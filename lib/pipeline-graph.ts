@@ -4,6 +4,8 @@ import { datasetsOf, type Source } from '../lambdas/shared/source';
 export type WayIn =
   /** RDS exports a snapshot, and each exported table is loaded. */
   | 'snapshot'
+  /** An API is read page by page, then what landed is loaded. */
+  | 'extract'
   /** They are there already: a stream brought them. */
   | 'stream';
 
@@ -11,10 +13,14 @@ export type WayIn =
 export interface Branch {
   readonly source: string;
   readonly wayIn: WayIn;
-  readonly datasets: readonly { readonly dataset: string }[];
+  readonly datasets: readonly { readonly source: string; readonly dataset: string }[];
 }
 
-const WAYS_IN: Record<Source['kind'], WayIn> = { database: 'snapshot', collector: 'stream' };
+const WAYS_IN: Record<Source['kind'], WayIn> = {
+  database: 'snapshot',
+  rest: 'extract',
+  collector: 'stream',
+};
 
 /**
  * The pipeline's graph: a branch for each source, side by side; gold is built when all have ended well. The state
@@ -28,6 +34,6 @@ export function compileGraph(sources: readonly Source[]): readonly Branch[] {
   return sources.map((source) => ({
     source: source.name,
     wayIn: WAYS_IN[source.kind],
-    datasets: datasetsOf(source).map((dataset) => ({ dataset })),
+    datasets: datasetsOf(source).map((dataset) => ({ source: source.name, dataset })),
   }));
 }

@@ -16,11 +16,13 @@ import type { Handler } from './handler';
 import { Logs } from './logs';
 import { pipelineDefinition } from './pipeline-definition';
 import { compileGraph } from './pipeline-graph';
+import type { RestExtract } from './rest-extract';
 import type { SnapshotExport } from './snapshot-export';
 import type { SparkJobs } from './spark-jobs';
 
 export interface PipelineProps extends Basis {
   readonly exports: SnapshotExport;
+  readonly extract: RestExtract;
   readonly jobs: SparkJobs;
   /** Builds gold out of silver. */
   readonly build: Project;
@@ -54,12 +56,12 @@ export class Pipeline extends Construct {
     if (environment.schedule !== 'none') {
       new Schedule(this, 'Schedule', {
         description: `Moraine ${environment.name}: pipeline`,
-        schedule: ScheduleExpression.expression(environment.schedule, TimeZone.ETC_UTC),
+        schedule: ScheduleExpression.expression(environment.schedule, TimeZone.of(environment.timeZone)),
         target: new StepFunctionsStartExecution(this.stateMachine, { input: ScheduleTargetInput.fromObject({}) }),
         key,
       });
     }
-    for (const handler of [props.exports.start, props.exports.check, props.publish]) {
+    for (const handler of [props.exports.start, props.exports.check, props.extract.handler, props.publish]) {
       acknowledgeResource(this.stateMachine, `${handler.functionArn}:*`, 'Any version of one function.');
     }
     acknowledge(this.stateMachine.role, {
@@ -73,10 +75,12 @@ export class Pipeline extends Construct {
     alarms.watch(this, 'Failed', {
       metric: this.stateMachine.metricFailed({ period }),
       alarmDescription: 'A run of the pipeline failed; its cause names the sources and datasets.',
+      runbook: 'pipeline-failed',
     });
     alarms.watch(this, 'TimedOut', {
       metric: this.stateMachine.metricTimedOut({ period }),
       alarmDescription: 'A run of the pipeline took longer than a day and was stopped.',
+      runbook: 'pipeline-timed-out',
     });
   }
 }

@@ -1,4 +1,4 @@
-import { CfnOutput, Fn, Stack, Stage, Tags } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Fn, Stack, Stage, Tags } from 'aws-cdk-lib';
 import { Subscription, SubscriptionProtocol } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
@@ -6,6 +6,7 @@ import type { Platform } from '../lambdas/shared/platform';
 import { AlarmTopic } from './alarms';
 import { AnalyticsApi } from './analytics-api';
 import { ApiLogging } from './api-logging';
+import { ApiSecrets } from './api-secrets';
 import type { Basis } from './basis';
 import { Catalogue } from './catalogue';
 import { Dashboard } from './dashboard';
@@ -13,8 +14,9 @@ import { EncryptionKey } from './encryption';
 import { EventCollector } from './event-collector';
 import { EventStream } from './event-stream';
 import { Marts } from './marts';
-import { Network } from './network';
+import { networkOf } from './network';
 import { Pipeline } from './pipeline';
+import { RestExtract } from './rest-extract';
 import { RunRecords } from './run-records';
 import { Serving } from './serving';
 import { SnapshotExport } from './snapshot-export';
@@ -49,11 +51,10 @@ export class PlatformStage extends Stage {
     const key = new EncryptionKey(foundation, 'Key', { environment });
     const alarms = new AlarmTopic(foundation, 'Alarms', { key });
     const basis: Basis = { environment, platform, key, alarms };
-    const vpc = new Network(foundation, 'Network', { environment, key });
+    const vpc = networkOf(foundation, 'Network', { environment, key });
     const { landing, lake, errors } = new Storage(foundation, 'Storage', { environment, key });
     const catalogue = new Catalogue(foundation, 'Catalogue', { environment, lake });
     const tables = new Tables(foundation, 'Tables', { ...basis, catalogue });
-    new ApiLogging(foundation, 'ApiLogging');
     output(foundation, 'LandingBucket', landing.bucketName);
     output(foundation, 'LakeBucket', lake.bucketName);
     output(foundation, 'ErrorsBucket', errors.bucketName);
@@ -61,12 +62,14 @@ export class PlatformStage extends Stage {
     const streams = this.stack('Streams', { stateful: true });
     const runs = new RunRecords(streams, 'RunRecords', { environment, key });
     output(streams, 'RunsTable', runs.tableName);
+    const secrets = new ApiSecrets(streams, 'ApiSecrets', basis);
 
     const warehouseStack = this.stack('Warehouse', { stateful: true });
     const warehouse = new Warehouse(warehouseStack, 'Warehouse', { ...basis, vpc, catalogue });
 
     const ingestion = this.stack('Ingestion');
     const exports = new SnapshotExport(ingestion, 'SnapshotExport', { ...basis, landing, runs });
+    const extract = new RestExtract(ingestion, 'RestExtract', { ...basis, landing, runs, secrets });
     const collectors = platform.sources.filter((source) => source.kind === 'collector');
     if (collectors.length > 0) {
       const stream = new EventStream(ingestion, 'EventStream', { ...basis, catalogue, errors, tables });
@@ -79,18 +82,37 @@ export class PlatformStage extends Stage {
     const api = new AnalyticsApi(servingStack, 'AnalyticsApi', { ...basis, serving: serving.table, runs });
     output(servingStack, 'ServingTable', serving.table.tableName);
     output(servingStack, 'AnalyticsApiUrl', api.url);
+    if (api.tokenUrl) output(servingStack, 'AnalyticsTokenApiUrl', api.tokenUrl);
+    const keyIds = Object.entries(api.keyIds).map(([client, id]) => `${client}=${id}`);
+    if (keyIds.length > 0) output(servingStack, 'ApiKeyIds', keyIds.join(' '));
+    this.letApisLog([ingestion, servingStack]);
 
     const transformation = this.stack('Transformation');
     const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs });
     const { build } = new Marts(transformation, 'Marts', { ...basis, vpc, warehouse, catalogue, serving, wheels });
     const { publish } = serving;
-    const pipeline = new Pipeline(transformation, 'Pipeline', { ...basis, exports, jobs, build, publish });
+    const pipeline = new Pipeline(transformation, 'Pipeline', { ...basis, exports, extract, jobs, build, publish });
     output(transformation, 'PipelineArn', pipeline.stateMachine.stateMachineArn);
 
     const operations = this.stack('Operations');
     new Dashboard(operations, 'Dashboard', { environment, alarms });
     for (const endpoint of environment.alarmEmails) {
       new Subscription(operations, endpoint, { topic: alarms, protocol: SubscriptionProtocol.EMAIL, endpoint });
+    }
+  }
+
+  /** What an account has once stands in a stack of its own, which only an environment with `accountSettings` has. */
+  private letApisLog(stacks: readonly Stack[]): void {
+    if (this.definition.accountSettings) {
+      const account = this.stack('Account');
+      new ApiLogging(account, 'ApiLogging');
+      for (const stack of stacks) stack.addStackDependency(account);
+    } else {
+      Annotations.of(stacks[0]).addInfo(
+        "accountSettings is false: API Gateway's role for logs must be set in this account and region already " +
+          '(aws apigateway get-account --query cloudwatchRoleArn shows it). If there is none, say accountSettings: true ' +
+          `in config/${this.definition.name}.ts.`,
+      );
     }
   }
 

@@ -1,4 +1,5 @@
 import {
+  AccessLogField,
   AccessLogFormat,
   AuthorizationType,
   EndpointType,
@@ -6,6 +7,8 @@ import {
   LogGroupLogDestination,
   MethodLoggingLevel,
   RestApi as ApiGatewayRestApi,
+  type ApiKeySourceType,
+  type IAuthorizer,
   type IResource,
   type JsonSchema,
   type RequestValidator,
@@ -15,14 +18,56 @@ import { acknowledge } from './acknowledge';
 import type { Basis } from './basis';
 import type { Handler } from './handler';
 import { Logs } from './logs';
+import type { WebFirewall } from './web-firewall';
 
 export interface RestApiProps extends Basis {
+  /** What it is, in a word or two with hyphens: part of its name, by which metrics tell APIs apart. */
+  readonly name: string;
   readonly description: string;
+  /** @default - none, which only `api.firewall: false` asks for */
+  readonly firewall?: WebFirewall;
+  /** Says who may call. @default - IAM */
+  readonly authorizer?: IAuthorizer;
+  /**
+   * Where the API key stands that every method asks for, beside IAM or the authorizer; it says whose limits hold
+   * (`ApiClients`). @default - no key is asked for
+   * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html
+   */
+  readonly apiKeySource?: ApiKeySourceType;
 }
 
 /**
- * A regional REST API: every method is authorised by IAM, calls are limited to `api.rateLimit` a second (with
- * `api.burstLimit` on top), logged and traced, requests are validated. An alarm tells of answers with a 5xx status.
+ * Who called what, when, and how it ended. `client` is known when a token named it, `userArn` when IAM did, `apiKeyId`
+ * when a key was asked for. No query, no header, no key: they may hold secrets.
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
+ */
+const ACCESS_LOG = AccessLogFormat.custom(
+  JSON.stringify({
+    requestId: AccessLogField.contextRequestId(),
+    extendedRequestId: AccessLogField.contextExtendedRequestId(),
+    requestTime: AccessLogField.contextRequestTime(),
+    ip: AccessLogField.contextIdentitySourceIp(),
+    client: AccessLogField.contextAuthorizer('client'),
+    principal: AccessLogField.contextAuthorizerPrincipalId(),
+    userArn: AccessLogField.contextIdentityUserArn(),
+    apiKeyId: AccessLogField.contextIdentityApiKeyId(),
+    httpMethod: AccessLogField.contextHttpMethod(),
+    path: AccessLogField.contextPath(),
+    protocol: AccessLogField.contextProtocol(),
+    status: AccessLogField.contextStatus(),
+    error: AccessLogField.contextErrorResponseType(),
+    waf: AccessLogField.contextWafResponseCode(),
+    responseLength: AccessLogField.contextResponseLength(),
+    latency: AccessLogField.contextResponseLatency(),
+    integrationLatency: AccessLogField.contextIntegrationLatency(),
+    authorizerLatency: AccessLogField.contextAuthorizerLatency(),
+  }),
+);
+
+/**
+ * A regional REST API: every method is authorised by IAM or by an authorizer, calls are limited to `api.rateLimit` a
+ * second (with `api.burstLimit` on top), logged and traced, requests are validated, a firewall stands before it. An
+ * alarm tells of answers with a 5xx status.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html
  */
 export class RestApi extends ApiGatewayRestApi {
@@ -31,15 +76,20 @@ export class RestApi extends ApiGatewayRestApi {
   constructor(scope: Construct, id: string, props: RestApiProps) {
     const { api } = props.environment;
     super(scope, id, {
+      restApiName: `moraine-${props.environment.name}-${props.name}`,
       description: props.description,
       endpointTypes: [EndpointType.REGIONAL],
       // The account's role for logs is set once, by ApiLogging.
       cloudWatchRole: false,
-      defaultMethodOptions: { authorizationType: AuthorizationType.IAM },
+      apiKeySourceType: props.apiKeySource,
+      defaultMethodOptions: {
+        ...(props.authorizer ? { authorizer: props.authorizer } : { authorizationType: AuthorizationType.IAM }),
+        ...(props.apiKeySource && { apiKeyRequired: true }),
+      },
       deployOptions: {
         stageName: props.environment.name,
         accessLogDestination: new LogGroupLogDestination(new Logs(scope, `${id}AccessLogs`, props)),
-        accessLogFormat: AccessLogFormat.jsonWithStandardFields(),
+        accessLogFormat: ACCESS_LOG,
         loggingLevel: MethodLoggingLevel.ERROR,
         metricsEnabled: true,
         tracingEnabled: true,
@@ -54,10 +104,17 @@ export class RestApi extends ApiGatewayRestApi {
     props.alarms.watch(this, 'ServerErrors', {
       metric: this.metricServerError(),
       alarmDescription: `${props.description} answered with a 5xx status; the handler's log says why.`,
+      runbook: 'api-5xx',
     });
+    props.firewall?.protect(this.deploymentStage);
     acknowledge(this, {
-      'AwsSolutions-APIG3': 'Callers are known by IAM; a firewall for open doors comes with the first open door.',
-      'AwsSolutions-COG4': 'Methods are authorised by IAM: callers are programs of the company, which have roles.',
+      ...(!props.firewall && {
+        'AwsSolutions-APIG3':
+          'api.firewall is false for this environment: callers are known by IAM or a token, and no firewall is paid for.',
+      }),
+      'AwsSolutions-COG4': props.authorizer
+        ? 'A Lambda authorizer verifies the tokens: their issuer need not be Cognito.'
+        : 'Methods are authorised by IAM: callers are programs of the company, which have roles.',
     });
   }
 

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, Table, TableEncryption, type ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import type { Basis } from './basis';
@@ -37,7 +37,7 @@ export class Serving extends Construct {
       name: 'publish-aggregates',
       // Gold is granted to the database user `IAMR:<role name>`, in a warehouse that outlives this stack. Lower-case,
       // as Redshift folds names.
-      roleName: `moraine-${props.environment.name}-publish`,
+      roleName: `moraine-${props.environment.name}-${Stack.of(this).region}-publish`,
       variables: {
         WORKGROUP: props.warehouse.workgroupName,
         DATABASE: props.warehouse.database,

@@ -3,6 +3,7 @@ import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { copyPrefix, databaseIdentifier, type Database } from '../lambdas/shared/database';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import { grantItems, grantObjects } from './grants';
@@ -10,6 +11,21 @@ import { Handler } from './handler';
 
 /** Prefix of all exports within the landing bucket. */
 const PREFIX = 'exports/';
+
+/**
+ * What copying a shared snapshot asks of its owner's key, besides grants.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/share-encrypted-snapshot.html
+ */
+const COPY_FROM_KEY = [
+  'kms:DescribeKey',
+  'kms:Decrypt',
+  'kms:Encrypt',
+  'kms:GenerateDataKey',
+  'kms:GenerateDataKeyWithoutPlaintext',
+  'kms:ReEncryptFrom',
+  'kms:ReEncryptTo',
+  'kms:RetireGrant',
+];
 
 export interface SnapshotExportProps extends Basis {
   readonly landing: IBucket;
@@ -19,7 +35,8 @@ export interface SnapshotExportProps extends Basis {
 /**
  * RDS snapshot export: the role by which RDS writes Parquet to `exports/` of the landing bucket, and the handlers that
  * start an export (`start`) and look whether it is done (`check`). A snapshot is exported once.
- * Which instance belongs to which source stands in `config/` (`databases`).
+ * Which instance or cluster belongs to which source stands in `config/` (`databases`); only its snapshots may be exported,
+ * and only copies that this environment made be deleted.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html
  */
 export class SnapshotExport extends Construct {
@@ -30,7 +47,6 @@ export class SnapshotExport extends Construct {
     super(scope, id);
     const { environment, landing, runs } = props;
     const exportRole = this.exportRole(props);
-    const instances = Object.entries(environment.databases).map(([source, { instance }]) => [source, instance]);
     this.start = new Handler(this, 'Start', {
       ...props,
       name: 'start-export',
@@ -40,7 +56,7 @@ export class SnapshotExport extends Construct {
         EXPORT_ROLE_ARN: exportRole.roleArn,
         EXPORT_KEY_ARN: props.key.keyArn,
         RUNS_TABLE: runs.tableName,
-        DB_INSTANCES: JSON.stringify(Object.fromEntries(instances)),
+        DATABASES: JSON.stringify(environment.databases),
         SNAPSHOT_TYPE: environment.snapshotType,
       },
     });
@@ -50,41 +66,64 @@ export class SnapshotExport extends Construct {
       variables: { LANDING_BUCKET: landing.bucketName, EXPORT_PREFIX: PREFIX, RUNS_TABLE: runs.tableName },
     });
 
-    this.allow(this.start, runs, ['rds:StartExportTask', 'rds:DescribeExportTasks']);
-    this.allowSnapshots(this.start);
+    for (const database of Object.values(environment.databases)) this.allowExports(props, database);
+    this.allowTasks(this.start, runs);
+    this.allowTasks(this.check, runs);
     exportRole.grantPassRole(this.start.grantPrincipal);
-    props.key.grant(this.start, 'kms:DescribeKey');
-    // RDS makes its own grant on the key in the caller's name.
-    this.start.addToRolePolicy(
-      new PolicyStatement({
-        actions: ['kms:CreateGrant'],
-        resources: [props.key.keyArn],
-        conditions: { Bool: { 'kms:GrantIsForAWSResource': 'true' } },
-      }),
-    );
-    this.allow(this.check, runs, ['rds:DescribeExportTasks']);
+    allowKey(this.start, props.key.keyArn, ['kms:DescribeKey']);
     grantObjects(landing, this.check, PREFIX, 'read');
   }
 
-  private allow(handler: Handler, runs: ITable, actions: string[]): void {
-    handler.addToRolePolicy(new PolicyStatement({ actions, resources: ['*'] }));
+  /** A look at one task by its name names no snapshot. */
+  private allowTasks(handler: Handler, runs: ITable): void {
+    handler.addToRolePolicy(new PolicyStatement({ actions: ['rds:DescribeExportTasks'], resources: ['*'] }));
     grantItems(runs, handler, 'write');
     acknowledge(handler.role, {
       'AwsSolutions-IAM5[Resource::*]': 'Export tasks are no resources of RDS, and X-Ray has none.',
     });
   }
 
-  private allowSnapshots(handler: Handler): void {
-    const resources = ['db', 'snapshot'].map((resource) =>
-      Stack.of(this).formatArn({
-        service: 'rds',
-        resource,
-        resourceName: '*',
-        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-      }),
-    );
-    for (const arn of resources) acknowledgeResource(handler, arn, 'Automated snapshots have new names each day.');
-    handler.addToRolePolicy(new PolicyStatement({ actions: ['rds:DescribeDBSnapshots'], resources }));
+  /**
+   * Lets `start` find and export the snapshots of one database: those that `snapshotType` says, or its own copies of
+   * those that another account shares.
+   * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html
+   */
+  private allowExports({ environment }: Basis, database: Database): void {
+    const cluster = database.cluster === undefined ? '' : 'Cluster';
+    const kind = cluster ? 'cluster-snapshot' : 'snapshot';
+    const { snapshotsFrom, snapshotKeyArn } = database;
+    this.allow(`rds:DescribeDB${cluster}Snapshots`, this.arn(`${kind}:*`));
+    if (snapshotsFrom === undefined) {
+      const identifier = databaseIdentifier(database);
+      const names = environment.snapshotType === 'any' ? '*' : `rds:${identifier.split(':')[1]}-*`;
+      this.allow(`rds:DescribeDB${cluster}Snapshots`, this.arn(identifier));
+      this.allow('rds:StartExportTask', this.arn(`${kind}:${names}`));
+      if (snapshotKeyArn) allowKey(this.start, snapshotKeyArn, ['kms:DescribeKey']);
+    } else {
+      const copies = this.arn(`${kind}:${copyPrefix(environment.name, database)}*`);
+      this.allow(`rds:CopyDB${cluster}Snapshot`, copies, this.arn(`${kind}:*`, snapshotsFrom));
+      this.allow(`rds:DeleteDB${cluster}Snapshot`, copies);
+      this.allow('rds:StartExportTask', copies);
+      if (snapshotKeyArn) allowKey(this.start, snapshotKeyArn, COPY_FROM_KEY);
+    }
+  }
+
+  private allow(action: string, ...resources: string[]): void {
+    for (const arn of resources) {
+      if (arn.endsWith('*')) acknowledgeResource(this.start, arn, 'Snapshots have new names each day.');
+    }
+    this.start.addToRolePolicy(new PolicyStatement({ actions: [action], resources }));
+  }
+
+  private arn(of: string, account?: string): string {
+    const [resource, ...name] = of.split(':');
+    return Stack.of(this).formatArn({
+      service: 'rds',
+      account,
+      resource,
+      resourceName: name.join(':'),
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
   }
 
   /** RDS's own list of actions, each with its asterisk. */
@@ -103,4 +142,16 @@ export class SnapshotExport extends Construct {
     }
     return role;
   }
+}
+
+/** Lets RDS use a key in the handler's name: it makes its own grants on it. */
+function allowKey(handler: Handler, keyArn: string, actions: string[]): void {
+  handler.addToRolePolicy(new PolicyStatement({ actions, resources: [keyArn] }));
+  handler.addToRolePolicy(
+    new PolicyStatement({
+      actions: ['kms:CreateGrant'],
+      resources: [keyArn],
+      conditions: { Bool: { 'kms:GrantIsForAWSResource': 'true' } },
+    }),
+  );
 }

@@ -20,6 +20,7 @@ import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
 import { grantItems, grantObjects } from './grants';
+import { REST_PREFIX } from './rest-extract';
 
 const ROOT = join(__dirname, '..');
 const WORKERS: Record<Environment['spark']['workerType'], WorkerType> = {
@@ -33,7 +34,9 @@ const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3';
 type Grants = Partial<Record<Layer, CatalogueAccess>>;
 /** What `glue-jobs/common/merging.py` needs. */
 const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', staging: 'define' };
-/** A load merges what bronze holds before it compares, then appends to bronze. */
+/** What `glue-jobs/load_landing.py` needs: it appends. */
+const LOAD_LANDING: Grants = { bronze: 'write', quarantine: 'write' };
+/** A load of a snapshot merges what bronze holds before it compares, then appends to bronze. */
 const LOAD_SNAPSHOT: Grants = { ...MERGE, bronze: 'write' };
 
 export interface SparkJobsProps extends Basis {
@@ -43,13 +46,14 @@ export interface SparkJobsProps extends Basis {
 }
 
 /**
- * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze) and `merge` (bronze to silver),
- * each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
+ * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze), `loadLanding` (pages of an
+ * API to bronze) and `merge` (bronze to silver), each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
  * `spark.concurrentRuns` wait in Glue's queue.
  * @see https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
  */
 export class SparkJobs extends Construct {
   readonly loadSnapshot: PySparkEtlJob;
+  readonly loadLanding: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
   private readonly common: Asset;
   private readonly contracts: Asset;
@@ -76,6 +80,10 @@ export class SparkJobs extends Construct {
     const loader = this.role('LoadSnapshotRole', LOAD_SNAPSHOT, props);
     grantObjects(props.landing, loader, 'exports/', 'read');
     this.loadSnapshot = this.job('LoadSnapshot', 'load_snapshot', loader, props);
+
+    const lander = this.role('LoadLandingRole', LOAD_LANDING, props);
+    grantObjects(props.landing, lander, REST_PREFIX, 'read');
+    this.loadLanding = this.job('LoadLanding', 'load_landing', lander, props);
 
     const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);

@@ -1,15 +1,16 @@
-import { Duration } from 'aws-cdk-lib';
+import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Port, SecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
 import { CompositePrincipal, Grant, Role, ServicePrincipal, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { CfnNamespace, CfnWorkgroup } from 'aws-cdk-lib/aws-redshiftserverless';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { acknowledge } from './acknowledge';
+import { acknowledgeResource } from './acknowledge';
 import { removalPolicy, type Basis } from './basis';
 import type { Catalogue } from './catalogue';
 
 const PORT = 5439;
+const ADMIN = 'moraine_admin';
 
 export interface WarehouseProps extends Basis {
   readonly vpc: IVpc;
@@ -21,57 +22,48 @@ export interface WarehouseProps extends Basis {
  * workgroup (what computes), reachable within the VPC only, by TLS only. Its default role reads silver through the Glue
  * catalogue, and nothing else of the lake.
  *
- * CloudFormation knows no usage limits; an alarm goes off when a day takes more than `dailyUsageLimit` RPU-hours, and
- * `maxCapacity` bounds what an hour can take.
+ * `maxCapacity` bounds what an hour can take and `dailyUsageLimit` what a day can: CloudFormation knows no usage limits
+ * of Redshift Serverless, so the set-up of the warehouse (`Marts`) makes one, and an alarm goes off when it is reached.
  *
- * The administrator's password is a secret of ours, because CloudFormation does not tell the ARN of the one that
- * Redshift would manage.
+ * Redshift makes the administrator's password, keeps it in Secrets Manager under the environment's key, and changes it
+ * every 30 days.
+ * @see https://docs.aws.amazon.com/redshift/latest/mgmt/redshift-secrets-manager-integration.html
  * @see https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-workgroup-namespace.html
  */
 export class Warehouse extends Construct {
   readonly database = 'warehouse';
+  readonly namespaceName: string;
   readonly workgroupName: string;
   readonly workgroupArn: string;
   readonly host: string;
-  /** The administrator, who sets the warehouse up. */
-  readonly adminSecret: Secret;
   /** Reads silver; external schemas name it. */
   readonly lakeRole: Role;
   /** Members reach the warehouse. */
   readonly clients: SecurityGroup;
+  private readonly key: IKey;
+  private readonly namespaceArn: string;
 
   constructor(scope: Construct, id: string, props: WarehouseProps) {
     super(scope, id);
     const { environment, key, vpc } = props;
     const name = `moraine-${environment.name}`;
-    this.adminSecret = new Secret(this, 'AdminSecret', {
-      description: `${name}: administrator of the warehouse`,
-      encryptionKey: key,
-      removalPolicy: removalPolicy(environment),
-      generateSecretString: {
-        secretStringTemplate: JSON.stringify({ username: 'moraine_admin' }),
-        generateStringKey: 'password',
-        passwordLength: 48,
-        excludePunctuation: true,
-      },
-    });
-    acknowledge(this.adminSecret, {
-      'AwsSolutions-SMG4':
-        'Nobody logs in with it; it sets the warehouse up. Rotation would need a function in the VPC.',
-    });
+    this.key = key;
     this.lakeRole = this.role(props);
 
     const namespace = new CfnNamespace(this, 'Namespace', {
       namespaceName: name,
       dbName: this.database,
-      adminUsername: 'moraine_admin',
-      adminUserPassword: this.adminSecret.secretValueFromJson('password').unsafeUnwrap(),
+      adminUsername: ADMIN,
+      manageAdminPassword: true,
+      adminPasswordSecretKmsKeyId: key.keyId,
       kmsKeyId: key.keyId,
       iamRoles: [this.lakeRole.roleArn],
       defaultIamRoleArn: this.lakeRole.roleArn,
       logExports: ['userlog', 'connectionlog', 'useractivitylog'],
     });
     namespace.applyRemovalPolicy(removalPolicy(environment));
+    this.namespaceName = namespace.ref;
+    this.namespaceArn = namespace.attrNamespaceNamespaceArn;
 
     this.clients = new SecurityGroup(this, 'Clients', { vpc, description: `${name}: may connect to the warehouse` });
     const group = new SecurityGroup(this, 'Group', { vpc, description: `${name}: the warehouse` });
@@ -104,8 +96,9 @@ export class Warehouse extends Construct {
         statistic: 'Sum',
         period: Duration.days(1),
       }),
-      threshold: Duration.hours(dailyUsageLimit).toSeconds(),
-      alarmDescription: `The warehouse used more than ${dailyUsageLimit} RPU-hours in a day.`,
+      threshold: Duration.hours(dailyUsageLimit.rpuHours).toSeconds(),
+      alarmDescription: `The warehouse used its ${dailyUsageLimit.rpuHours} RPU-hours of a day.`,
+      runbook: 'warehouse-usage',
     });
   }
 
@@ -129,15 +122,33 @@ export class Warehouse extends Construct {
   }
 
   /**
-   * Lets `grantee` act as the administrator. The secret's own grant would name the grantee in the key's policy, which
-   * stands in an earlier stack.
+   * Lets `grantee` set the warehouse up: act as the administrator, whose secret CloudFormation does not tell and
+   * `GetNamespace` does, and set the usage limit.
+   * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonredshiftserverless.html
    */
-  grantAdmin(grantee: IGrantable): Grant {
-    this.adminSecret.encryptionKey?.grant(grantee, 'kms:Decrypt');
+  grantSetUp(grantee: IGrantable): Grant {
+    const secret = Stack.of(this).formatArn({
+      service: 'secretsmanager',
+      resource: 'secret',
+      resourceName: `redshift!${this.namespaceName}-${ADMIN}-*`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    acknowledgeResource(grantee, secret, 'Secrets Manager ends the ARN of a secret with letters of its own.');
+    this.key.grant(grantee, 'kms:Decrypt');
+    Grant.addToPrincipal({ grantee, actions: ['secretsmanager:GetSecretValue'], resourceArns: [secret] });
+    Grant.addToPrincipal({
+      grantee,
+      actions: ['redshift-serverless:GetNamespace'],
+      resourceArns: [this.namespaceArn],
+    });
     return Grant.addToPrincipal({
       grantee,
-      actions: ['secretsmanager:GetSecretValue'],
-      resourceArns: [this.adminSecret.secretArn],
+      actions: [
+        'redshift-serverless:ListUsageLimits',
+        'redshift-serverless:CreateUsageLimit',
+        'redshift-serverless:UpdateUsageLimit',
+      ],
+      resourceArns: ['*'],
     });
   }
 

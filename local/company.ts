@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from 'pg';
+import type { RestSource } from '../lambdas/shared/rest-source';
 import type { CollectorSource, DatabaseSource } from '../lambdas/shared/source';
 import { ROOT } from './toolchain';
 
@@ -15,7 +16,13 @@ export interface Company {
     size: number,
     post: (events: readonly object[]) => Promise<void>,
   ): Promise<string>;
-  /** Relation in which the truth of a collector's dataset is written down, to reconcile with: dataset → relation. */
+  /** Lets the service behind an API have one more day. @returns what was done, in a line */
+  publish(source: RestSource, client: Client): Promise<string>;
+  /** Plays the APIs of all REST sources on 127.0.0.1, `http://127.0.0.1:<port>/<source>/…`, from the ledger's database. */
+  serve(database: string, port: number): Promise<{ stop(): Promise<void> }>;
+  /** What the secret of a REST source holds. */
+  secret(source: RestSource): Readonly<Record<string, string>>;
+  /** Relation in which the truth of a collector's or an API's dataset is written down: dataset → relation. */
   readonly ledger: Readonly<Record<string, string>>;
 }
 
@@ -23,6 +30,9 @@ export interface Company {
 const nobody: Company = {
   live: () => Promise.resolve('no sample/, so its rows are yours'),
   send: () => Promise.resolve('no sample/, so no events are sent'),
+  publish: ({ name }) => Promise.resolve(`no sample/, so the API is yours: config/local.ts says where (apis.${name})`),
+  serve: () => Promise.resolve({ stop: () => Promise.resolve() }),
+  secret: () => ({}),
   ledger: {},
 };
 

@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
-import { REGION } from './parts';
+import { credentials, REGION } from './parts';
 
 /** What a merge has recorded of its last run (`glue-jobs/common/runs.py`). */
 interface MergeRecord {
@@ -14,7 +14,6 @@ const number = (value: number): string => value.toLocaleString('en');
 
 /** What the last merge of each dataset did, a line each, from the run records. */
 export async function mergeCounts(endpoint: string, table: string, datasets: readonly string[]): Promise<string[]> {
-  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint, region: REGION, credentials }));
   const lines: string[] = [];
   for (const dataset of datasets) {

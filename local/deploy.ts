@@ -8,7 +8,13 @@ import { ROOT, SetupError } from './toolchain';
 export type Outputs = Readonly<Record<string, string>>;
 
 /** Runs the CDK's command line against the emulator. Its output goes to the log. */
-function cdk(endpoint: string, state: string, log: string, args: readonly string[], cwd = ROOT): Promise<void> {
+function cdk(
+  endpoint: string,
+  state: string,
+  log: string,
+  args: readonly string[],
+  { cwd = ROOT, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
+): Promise<void> {
   const home = join(state, 'cdk');
   mkdirSync(home, { recursive: true });
   return new Promise((done, failed) => {
@@ -23,6 +29,7 @@ function cdk(endpoint: string, state: string, log: string, args: readonly string
         CDK_DISABLE_VERSION_CHECK: '1',
         CDK_VALIDATION: 'false',
         CI: '1',
+        ...env,
       },
     });
     const lines: string[] = [];
@@ -50,18 +57,23 @@ function cdk(endpoint: string, state: string, log: string, args: readonly string
   });
 }
 
-/** Deploys the platform to the emulator, as `cdk deploy` deploys it to AWS. @returns the outputs of its stacks */
-export async function deploy(endpoint: string, state: string, log: string): Promise<Outputs> {
+/**
+ * Deploys the platform to the emulator, as `cdk deploy` deploys it to AWS.
+ * @param port the first of the parts' ports, from which `config/local.ts` derives those of the APIs
+ * @returns the outputs of its stacks
+ */
+export async function deploy(endpoint: string, state: string, port: number, log: string): Promise<Outputs> {
   // Before synth: bootstrapping rewrites the assembly without its bundles.
   const marker = join(state, 'bootstrapped');
   if (!existsSync(marker)) {
-    await cdk(endpoint, state, log, ['bootstrap', `aws://${ACCOUNT}/${REGION}`], state);
+    await cdk(endpoint, state, log, ['bootstrap', `aws://${ACCOUNT}/${REGION}`], { cwd: state });
     await tell(endpoint, 'save'); // a kill between the marker and the stack would leave one without the other
     writeFileSync(marker, '');
   }
   const outputs = join(state, 'outputs.json');
   const where = ['-c', 'env=local', '--output', join(state, 'cdk.out'), '--outputs-file', outputs];
-  await cdk(endpoint, state, log, ['deploy', '**', '--require-approval', 'never', '--method', 'direct', ...where]);
+  const args = ['deploy', '**', '--require-approval', 'never', '--method', 'direct', ...where];
+  await cdk(endpoint, state, log, args, { env: { MORAINE_PORT: String(port) } });
   await tell(endpoint, 'save');
   const stacks = JSON.parse(readFileSync(outputs, 'utf8')) as Record<string, Record<string, string>>;
   return Object.assign({}, ...Object.values(stacks)) as Outputs;

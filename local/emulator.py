@@ -20,8 +20,10 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import codebuild as local_codebuild
+import rds_iam
 from aws_error import AwsError
 from query_protocol import read_request, write_answer, write_error
+from rds_export import RdsExport
 from services import Services, Settings
 
 RECORD_ONLY = {
@@ -34,6 +36,8 @@ RECORD_ONLY = {
         "Workgroup.WorkgroupId",
         "Workgroup.Endpoint.Address",
     ),
+    "AWS::WAFv2::LoggingConfiguration": (),
+    "AWS::WAFv2::WebACLAssociation": (),
 }
 """Types that CloudFormation must be able to create and that nothing plays, with the attributes that templates
 ask for. They prove nothing: docs/local.md lists them."""
@@ -68,7 +72,7 @@ def keep_saving() -> None:
 
 def extend(services: Services) -> None:
     extend_saving()
-    extend_redshift_data(services)
+    extend_redshift(services)
     extend_glue_tables(services)
     extend_glue_jobs(services)
     extend_firehose(services)
@@ -129,18 +133,23 @@ def extend_saving() -> None:
     app._load_persisted_state = load
 
 
-def extend_redshift_data(services: Services) -> None:
-    """ministack does not know the service: its requests would go to S3."""
+def extend_redshift(services: Services) -> None:
+    """ministack does not know the two services: their requests would go to S3."""
     import ministack.app as app
 
     stock = app.detect_service
 
     def detect(method, path, headers, query_params):
-        known = headers.get("x-amz-target", "").startswith("RedshiftData.")
-        return "redshift-data" if known else stock(method, path, headers, query_params)
+        target = headers.get("x-amz-target", "").partition(".")[0]
+        known = {"RedshiftData": "redshift-data", "RedshiftServerless": "redshift-serverless"}
+        return known.get(target) or stock(method, path, headers, query_params)
 
     app.detect_service = detect
     intercept("redshift-data", lambda action, request: lambda: answered(services.redshift, action, request))
+    intercept(
+        "redshift-serverless",
+        lambda action, request: lambda: answered(services.redshift_serverless, action, request),
+    )
 
 
 def extend_glue_tables(services: Services) -> None:
@@ -199,17 +208,26 @@ def extend_firehose(services: Services) -> None:
 
 
 def extend_rds(services: Services) -> None:
-    """Snapshots of instances that are not ministack's, and their exports."""
+    """Snapshots of databases that are not ministack's, and their exports; stock enforcement of IAM knows neither."""
     import ministack.app as app
+    import ministack.core.iam_actions as iam_actions
     from ministack.core.concurrency import run_reentrant
     from ministack.core.responses import new_uuid
 
     stock = app.SERVICE_HANDLERS["rds"]
-    ours = ("DescribeDBSnapshots", "StartExportTask", "DescribeExportTasks", "CancelExportTask")
+    stock_resource = iam_actions.extract_resource_arn
+
+    def resource(service, method, path, headers, body, query_params, region, account_id):
+        action, request = read_request("rds", body) if service == "rds" else ("", {})
+        if action in RdsExport.ACTIONS:
+            return rds_iam.resource(action, request, region, account_id)
+        return stock_resource(service, method, path, headers, body, query_params, region, account_id)
+
+    iam_actions.extract_resource_arn = resource
 
     async def handle(method, path, headers, body, query_params):
         action, request = read_request("rds", body)
-        if action not in ours:
+        if action not in RdsExport.ACTIONS:
             return await stock(method, path, headers, body, query_params)
 
         def work():
@@ -321,13 +339,15 @@ def record_only(resource_type: str, attributes: tuple[str, ...], settings: Setti
 
 
 def extend_lambda() -> None:
-    """Stock ministack calls every error of a handler `Runtime.HandlerError`; this tells its name as well."""
+    """Stock ministack calls every error of a handler `Runtime.HandlerError`; this tells the name that it has as well.
+    (A plain `Error` has none: API Gateway compares the message of an authorizer's with `Unauthorized`.)"""
     import ministack.core.lambda_runtime as runtime
 
     told = 'error: String(err.message || err), trace: err.stack || ""'
     if told not in runtime._NODEJS_WORKER_SCRIPT:
         raise RuntimeError("ministack's Node worker has changed: see extend_lambda in local/emulator.py")
-    named = 'error: (err.name ? err.name + ": " : "") + String(err.message || err), trace: err.stack || ""'
+    name = 'err.name && err.name !== "Error" ? err.name + ": " : ""'
+    named = told.replace("String(", f"({name}) + String(", 1)
     runtime._NODEJS_WORKER_SCRIPT = runtime._NODEJS_WORKER_SCRIPT.replace(told, named)
 
 
@@ -339,7 +359,8 @@ def extend_with_own_requests(services: Services) -> None:
 
     stock = app._dispatch_service_request
     own = {
-        "/_moraine/snapshot": lambda request: services.rds.create_snapshot(request["instance"]),
+        "/_moraine/snapshot": lambda request: services.rds.create_snapshot(**request),
+        "/_moraine/occupy": lambda request: services.rds.occupy(request["exports"]),
         "/_moraine/save": lambda request: {"saved": save() is None},
         "/_moraine/flush": lambda request: {"flushed": services.firehose.flush()},
     }

@@ -1,10 +1,13 @@
+import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { environment } from '../config';
-import type { CollectorSource, DatabaseSource } from '../lambdas/shared/source';
+import { databaseIdentifier } from '../lambdas/shared/database';
+import type { RestSource } from '../lambdas/shared/rest-source';
+import type { CollectorSource, DatabaseSource, Source } from '../lambdas/shared/source';
 import { sources } from '../sources';
 import { localUrl } from './api';
 import { company } from './company';
 import type { Outputs } from './deploy';
-import { signer, tell } from './parts';
+import { credentials, REGION, signer, tell } from './parts';
 import type { Postgres } from './postgres';
 
 /** What playing the source company needs. */
@@ -20,12 +23,19 @@ export interface Feed {
 /** Database in which the sample writes down what it has sent to collectors: the first that is a source. */
 export const ledger = (): string => sources.find((source) => source.kind === 'database')?.database ?? 'postgres';
 
-/** Plays the source company: rows in its databases and a snapshot of each, events to the collectors. */
+/** Plays the source company: rows in its databases and a snapshot of each, events to the collectors, days in the APIs. */
 export async function feedSources(feed: Feed): Promise<void> {
-  for (const declared of sources) {
-    const told =
-      declared.kind === 'database' ? await feedDatabase(feed, declared) : await feedCollector(feed, declared);
-    feed.say(`${declared.name}: ${told}`);
+  for (const declared of sources) feed.say(`${declared.name}: ${await feedSource(feed, declared)}`);
+}
+
+function feedSource(feed: Feed, declared: Source): Promise<string> {
+  switch (declared.kind) {
+    case 'database':
+      return feedDatabase(feed, declared);
+    case 'collector':
+      return feedCollector(feed, declared);
+    case 'rest':
+      return feedApi(feed, declared);
   }
 }
 
@@ -33,9 +43,12 @@ async function feedDatabase(feed: Feed, declared: DatabaseSource): Promise<strin
   const client = await feed.source.connect(declared.database);
   feed.say(`${declared.name}: ${await company.live(declared, client, feed.size)}`);
   await client.end();
-  const { instance } = environment('local').databases[declared.name];
-  await tell(feed.endpoint, 'snapshot', { instance });
-  return `automated snapshot of ${instance}`;
+  const played = environment('local').databases[declared.name];
+  const database = databaseIdentifier(played);
+  await tell(feed.endpoint, 'snapshot', { database, shared_by: played.snapshotsFrom, key: played.snapshotKeyArn });
+  return played.snapshotsFrom
+    ? `snapshot of ${database}, shared by ${played.snapshotsFrom}`
+    : `automated snapshot of ${database}`;
 }
 
 async function feedCollector(feed: Feed, declared: CollectorSource): Promise<string> {
@@ -48,5 +61,18 @@ async function feedCollector(feed: Feed, declared: CollectorSource): Promise<str
   });
   await client.end();
   await tell(feed.endpoint, 'flush');
+  return told;
+}
+
+async function feedApi(feed: Feed, declared: RestSource): Promise<string> {
+  const client = await feed.source.connect(ledger());
+  const told = await company.publish(declared, client);
+  await client.end();
+  const secret = company.secret(declared);
+  if (Object.keys(secret).length > 0) {
+    const secrets = new SecretsManagerClient({ endpoint: feed.endpoint, region: REGION, credentials });
+    const SecretId = `moraine/local/${declared.name}`;
+    await secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(secret) }));
+  }
   return told;
 }

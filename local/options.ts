@@ -57,6 +57,7 @@ export const portsFrom = (first: number) => ({
   emulator: first + 1,
   source: first + 2,
   warehouse: first + 3,
+  apis: first + 4,
 });
 
 const isFree = (port: number): Promise<boolean> =>

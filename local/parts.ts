@@ -8,6 +8,9 @@ import { JARS, ROOT, SetupError, venv } from './toolchain';
 export const ACCOUNT = '000000000000';
 export const REGION = 'us-east-1';
 
+/** Anybody's: the emulator checks signatures, not who signed. */
+export const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+
 /** What any AWS SDK or CLI needs to talk to the emulator instead of AWS. */
 export const awsEnvironment = (endpoint: string): Record<string, string> => ({
   AWS_ENDPOINT_URL: endpoint,

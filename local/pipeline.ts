@@ -5,9 +5,7 @@ import {
   StartExecutionCommand,
   type HistoryEvent,
 } from '@aws-sdk/client-sfn';
-import { REGION } from './parts';
-
-const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+import { credentials, REGION } from './parts';
 
 /** What the tasks of the pipeline answer, as far as it is shown. */
 interface Answer {
@@ -15,7 +13,14 @@ interface Answer {
   readonly ExecutionTime?: number;
   readonly Arguments?: Readonly<Record<string, string>>;
   readonly Build?: unknown;
-  readonly Payload?: { readonly exportId?: string; readonly status?: string; readonly endpoints?: readonly unknown[] };
+  readonly Payload?: {
+    readonly exportId?: string;
+    readonly status?: string;
+    readonly endpoints?: readonly unknown[];
+    readonly dataset?: string;
+    readonly pages?: number;
+    readonly records?: number;
+  };
 }
 
 /** A task that has ended, in words; nothing for a look at an export that still runs. */
@@ -31,7 +36,9 @@ function stepOf(event: HistoryEvent): string | undefined {
     return `${answer.JobName} ${answer.Arguments?.['--dataset'] ?? ''} (${answer.ExecutionTime ?? 0} s)`;
   if (answer.Build) return 'gold built by dbt';
   if (answer.Payload?.endpoints) return 'aggregates published';
-  return answer.Payload?.status === 'complete' ? `export ${answer.Payload.exportId ?? ''} complete` : undefined;
+  const { dataset, status, pages = 0, records = 0 } = answer.Payload ?? {};
+  if (status === 'extracted') return `${dataset ?? ''} extracted: ${records} records in ${pages} pages`;
+  return status === 'complete' ? `export ${answer.Payload?.exportId ?? ''} complete` : undefined;
 }
 
 /** Every event so far. */

@@ -1,8 +1,8 @@
-"""Freezes the tables of a PostgreSQL instance as Parquet files, in an RDS snapshot export's layout and types.
+"""Freezes the tables of a PostgreSQL as Parquet files, in an RDS snapshot export's layout and types.
 
-RDS keeps the instance's storage; this keeps the files that an export would write, made at the time of the
+RDS keeps the storage; this keeps the files that an export would write, made at the time of the
 snapshot, in one REPEATABLE READ transaction. A folder with its final name is whole and survives a kill -9;
-one that is not whole is called `….partial` and is thrown away. An instance has one database here.
+one that is not whole is called `….partial` and is thrown away. An instance or cluster has one database here.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Considerations.html (data types)
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.FileNames.html (layout)
@@ -42,7 +42,8 @@ COLUMNS = """
 select n.nspname, c.relname, a.attname, format_type(a.atttypid, null),
        coalesce(information_schema._pg_char_max_length(a.atttypid, a.atttypmod), 0),
        coalesce(information_schema._pg_numeric_precision(a.atttypid, a.atttypmod), 0),
-       coalesce(information_schema._pg_datetime_precision(a.atttypid, a.atttypmod), 0)
+       coalesce(information_schema._pg_datetime_precision(a.atttypid, a.atttypmod), 0),
+       c.relpersistence = 'u'
 from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
 where c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
   and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_toast%' and
@@ -51,10 +52,10 @@ order by n.nspname, c.relname, a.attnum
 """
 
 
-def freeze(dsn: str, folder: Path) -> dict:
+def freeze(dsn: str, folder: Path, about: dict | None = None) -> dict:
     """Writes every table of the database that `dsn` names below `folder`; returns `folder/snapshot.json`.
 
-    The moment of the snapshot, `time`, is when its transaction began, ISO 8601 in UTC.
+    `about` goes into it. The moment of the snapshot, `time`, is when its transaction began, ISO 8601 in UTC.
     """
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -64,16 +65,18 @@ def freeze(dsn: str, folder: Path) -> dict:
         connection.read_only = True
         (moment,) = connection.execute("select now()").fetchone()
         tables = [_table(each, partial) for each in _tables(connection)]
-    found = {"time": moment.isoformat(timespec="microseconds"), "tables": tables}
+    found = {**(about or {}), "time": moment.isoformat(timespec="microseconds"), "tables": tables}
     (partial / "snapshot.json").write_text(json.dumps(found))
     partial.rename(folder)
     return found
 
 
 def _tables(connection: psycopg.Connection) -> list[tuple]:
-    tables: dict[tuple[str, str], list[dict]] = {}
-    for schema, table, column, kind, length, precision, time_precision in connection.execute(COLUMNS):
-        tables.setdefault((schema, table), []).append(
+    tables: dict[tuple[str, str, bool], list[dict]] = {}
+    for schema, table, column, kind, length, precision, time_precision, unlogged in connection.execute(
+        COLUMNS
+    ):
+        tables.setdefault((schema, table, unlogged), []).append(
             {
                 "columnName": column,
                 "originalType": kind,
@@ -87,13 +90,11 @@ def _tables(connection: psycopg.Connection) -> list[tuple]:
 
 
 def _table(found: tuple, folder: Path) -> dict:
-    connection, schema, table, columns = found
+    connection, schema, table, unlogged, columns = found
     database = connection.info.dbname
     described = {"database": database, "schema": schema, "table": table, "columns": columns, "files": []}
-    unsupported = [each["columnName"] for each in columns if UNSUPPORTED.search(each["columnName"])]
-    if unsupported or "/" in table:
-        what = f"column {unsupported[0]!r}" if unsupported else "its name"
-        return described | {"skipped": f"{what} has a character that an export does not support"}
+    if reason := _unsupported(table, unlogged, columns):
+        return described | {"skipped": reason}
     started = datetime.now(UTC).isoformat()
     path = Path(database, f"{schema}.{table}", "1")
     (folder / path).mkdir(parents=True)
@@ -104,6 +105,17 @@ def _table(found: tuple, folder: Path) -> dict:
         described["files"].append(str(path / "_SUCCESS"))
     size = sum((folder / name).stat().st_size for name in described["files"])
     return described | {"bytes": size, "started": started, "ended": datetime.now(UTC).isoformat()}
+
+
+def _unsupported(table: str, unlogged: bool, columns: list[dict]) -> str | None:
+    """Why an export skips a table, if it does."""
+    if unlogged:
+        return "an unlogged table is not exported"
+    names = [each["columnName"] for each in columns if UNSUPPORTED.search(each["columnName"])]
+    if names or "/" in table:
+        what = f"column {names[0]!r}" if names else "its name"
+        return f"{what} has a character that an export does not support"
+    return None
 
 
 def _write(connection: psycopg.Connection, schema: str, table: str, columns: list[dict], folder: Path):

@@ -1,15 +1,17 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { environment } from '../config';
+import { databaseIdentifier } from '../lambdas/shared/database';
 import { databaseName } from '../lambdas/shared/platform';
 import { datasetsOf } from '../lambdas/shared/source';
 import { readDeclarations } from '../lib/declarations';
 import { sources } from '../sources';
 import { localUrl, serveApi } from './api';
 import { tryApi } from './ask';
+import { company } from './company';
 import { mergeCounts } from './counts';
 import { deploy } from './deploy';
-import { feedSources } from './feed';
+import { feedSources, ledger } from './feed';
 import { checkPorts, parseOptions, portsFrom, type Options } from './options';
 import { ACCOUNT, REGION, startEmulator, startSpark } from './parts';
 import { runPipeline } from './pipeline';
@@ -60,11 +62,14 @@ async function startParts(options: Options, running: Running, log: (name: string
   const names = databases.map(({ database }) => database);
   const source = running.add(await startPostgres(folders.source, ports.source, names));
   const warehouse = running.add(await startPostgres(folders.warehouse, ports.warehouse, [WAREHOUSE]));
+  if (sources.some(({ kind }) => kind === 'rest')) {
+    running.add(await company.serve(`${source.dsn}/${ledger()}`, ports.apis));
+  }
   say(`PostgreSQL as source on port ${ports.source}, as warehouse on ${ports.warehouse}`);
 
   const spark = await startSpark(endpoint, log('spark'), options.memory, join(options.state, 'glue'));
   running.add(spark.part);
-  const instances = environment('local').databases;
+  const played = environment('local').databases;
   const settings = {
     port: ports.emulator,
     state: options.state,
@@ -72,7 +77,7 @@ async function startParts(options: Options, running: Running, log: (name: string
     account: ACCOUNT,
     worker: spark.url,
     source_dsns: Object.fromEntries(
-      databases.map(({ name, database }) => [instances[name].instance, `${source.dsn}/${database}`]),
+      databases.map(({ name, database }) => [databaseIdentifier(played[name]), `${source.dsn}/${database}`]),
     ),
     warehouse_dsn: warehouse.dsn,
     silver_database: databaseName('local', 'silver'),
@@ -92,7 +97,7 @@ async function run(options: Options, running: Running): Promise<number> {
   ensureToolchain(say);
   const { source, warehouse, endpoint } = await startParts(options, running, log);
 
-  const outputs = await deploy(endpoint, options.state, log('cdk'));
+  const outputs = await deploy(endpoint, options.state, options.port, log('cdk'));
   say('deployed (cdk deploy -c env=local)');
   await feedSources({ size: options.orders, source, endpoint, outputs, say });
   await runPipeline(endpoint, outputs.PipelineArn, say);

@@ -14,6 +14,7 @@ from firehose_iceberg import FirehoseIceberg
 from iceberg_tables import IcebergTables
 from rds_export import RdsExport
 from redshift_data import RedshiftData
+from redshift_serverless import RedshiftServerless
 
 WAREHOUSE = "warehouse"
 """The warehouse's database."""
@@ -31,7 +32,7 @@ class Settings:
     worker: str
     """Address of the Spark worker."""
     source_dsns: dict[str, str]
-    """RDS instance -> connection of the PostgreSQL that plays it."""
+    """`db:<instance>` or `cluster:<cluster>` of RDS -> connection of the PostgreSQL that plays it."""
     warehouse_dsn: str
     """Connection of the PostgreSQL that plays Redshift, without its database."""
     silver_database: str
@@ -119,6 +120,11 @@ class Services:
     @cached_property
     def redshift(self) -> RedshiftData:
         return RedshiftData(lambda database: f"{self.settings.warehouse_dsn}/{database}")
+
+    @cached_property
+    def redshift_serverless(self) -> RedshiftServerless:
+        limits = self.state / "redshift" / "usage-limits.json"
+        return RedshiftServerless(limits, self.settings.region, self.settings.account)
 
     def invoke(self, arn: str, event: dict) -> dict:
         """Calls a handler. Raises RuntimeError with what it threw."""

@@ -19,7 +19,25 @@ create table if not exists orders (
   updated_at timestamptz not null
 );
 
--- Not the company's: what the sample has sent to the event collector, to reconcile with, and the day it has reached.
+create table if not exists products (
+  product_id bigint primary key,
+  name text not null,
+  category text not null,
+  price numeric(12, 2) not null,
+  is_sold boolean not null,
+  updated_at timestamptz not null
+);
+
+create table if not exists order_items (
+  order_id bigint not null,
+  line_number integer not null,
+  product_id bigint not null,
+  quantity integer not null,
+  unit_price numeric(12, 2) not null,
+  primary key (order_id, line_number)
+);
+
+-- Not the company's: what it has sent to the event collector, what others tell by their APIs, and the day it has reached.
 create schema if not exists sample;
 
 create table if not exists sample.web_events (
@@ -38,9 +56,21 @@ select event_id, event_type, occurred_at, session_id, customer_id, order_id, pag
 from sample.web_events
 where accepted;
 
+create table if not exists sample.exchange_rates (
+  rate_date date not null,
+  currency text not null,
+  rate numeric(18, 8) not null,
+  published_at timestamptz not null,
+  primary key (rate_date, currency)
+);
+
 create table if not exists sample.state (day integer not null);
 
 -- A number from 0 to n-1 that depends on nothing but its arguments: every run of every machine sees the same company.
 create or replace function sample.pick(i bigint, salt bigint, n bigint) returns bigint
 language sql immutable parallel safe
 return (hashint8extended(i, salt) & 9223372036854775807) % n;
+
+create or replace function sample.currency(order_id bigint) returns text
+language sql immutable parallel safe
+return (array['EUR', 'EUR', 'EUR', 'USD', 'CHF', 'PLN'])[1 + sample.pick(order_id, 8, 6)];

@@ -1,10 +1,14 @@
 import type { Company } from '../local/company';
 import { liveOneDay } from './company';
 import { sendEvents } from './events';
+import { KEY, publishDay, serveRates } from './rates';
 
 /** ACME Delivery, as the local run plays it. A fork deletes this folder, or puts its own company here. */
 export const company: Company = {
   live: (_source, client, orders) => liveOneDay(client, orders),
   send: (_source, client, orders, post) => sendEvents(client, Math.min(2000, Math.ceil(orders / 50)), post),
-  ledger: { web_events: 'sample.web_events_accepted' },
+  publish: (_source, client) => publishDay(client),
+  serve: (database, port) => serveRates(database, port),
+  secret: () => ({ key: KEY }),
+  ledger: { web_events: 'sample.web_events_accepted', exchange_rates: 'sample.exchange_rates' },
 };

@@ -33,6 +33,7 @@ command(async () => {
     ['lint (ruff)', () => run(venv('ruff'), ['check', '.'])],
     ['types', () => node('typescript/bin/tsc', '--noEmit')],
     ['lint (eslint)', () => node('eslint/bin/eslint.js', '.')],
+    ['lint (sqlfluff)', () => run(venv('sqlfluff'), ['lint', '--nocolor', 'dbt'])],
     ['contracts', lintContracts],
     ['generated files', () => run(process.execPath, [bin('tsx/dist/cli.mjs'), 'scripts/generate.ts', '--check'])],
     ['synth of every environment', synthAll],

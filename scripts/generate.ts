@@ -1,5 +1,5 @@
 import { venv } from '../local/toolchain';
-import { command, run, steps } from './process';
+import { bin, command, run, steps } from './process';
 
 /**
  * `npm run generate`: makes the committed files that are made from others. `-- --check` only says when one is stale;
@@ -27,6 +27,10 @@ command(async () => {
     [
       'dbt sources, from the contracts',
       () => run(venv('python'), ['scripts/generate_dbt_sources.py', ...(check ? ['--check'] : [])]),
+    ],
+    [
+      'idle cost, from the templates',
+      () => run(process.execPath, [bin('tsx/dist/cli.mjs'), 'scripts/generate-cost.ts', ...(check ? ['--check'] : [])]),
     ],
     ...(process.argv.includes('--lock')
       ? ([

@@ -7,5 +7,5 @@ export const operations: DatabaseSource = {
   engine: 'postgres',
   database: 'operations',
   schema: 'public',
-  datasets: ['customers', 'orders'],
+  datasets: ['customers', 'products', 'orders', 'order_items'],
 };

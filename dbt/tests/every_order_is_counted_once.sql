@@ -29,6 +29,7 @@ select
 from orders
 full outer join counted
     on orders.status = counted.status
-where orders.orders is null
+where
+    orders.orders is null
     or counted.orders is null
     or orders.orders <> counted.orders

@@ -1,5 +1,8 @@
 """Reads files of the landing bucket with Spark."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
@@ -30,3 +33,25 @@ def _has_parquet(spark: SparkSession, root: str, path: str) -> bool:
         if listed.next().getPath().getName().endswith(".parquet"):
             return True
     return False
+
+
+def text(spark: SparkSession, path: str) -> str:
+    """The text of one small file. Raises FileNotFoundError when there is none."""
+    if not (rows := texts(spark, path.rpartition("/")[0], path.rpartition("/")[2]).collect()):
+        raise FileNotFoundError(f"nothing is at {path}; the folder is not complete, or not the right one")
+    return rows[0]["value"]
+
+
+def texts(spark: SparkSession, folder: str, pattern: str) -> DataFrame:
+    """The files of a folder whose names match: `file` (its name) and `value` (all its text, unpacked)."""
+    reader = spark.read.option("wholetext", "true").option("pathGlobFilter", pattern)
+    return reader.text(folder).select(f.col("_metadata.file_name").alias("file"), "value")
+
+
+@contextmanager
+def cached(rows: DataFrame) -> Iterator[DataFrame]:
+    """Rows that are kept in memory for as long as they are used."""
+    try:
+        yield rows.cache()
+    finally:
+        rows.unpersist()

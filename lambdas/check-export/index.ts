@@ -4,11 +4,12 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../shared/document-client';
 import { readEnv, text, type Variables } from '../shared/env';
 import { bare, databaseSource, exportFolder, startedExport, type StartedExport } from '../shared/export';
+import { log } from '../shared/log';
 import { parse } from '../shared/parse';
 import { platform, type Platform } from '../shared/platform';
 import { recordExport } from '../shared/run-records';
 import { hasParquet, tableStatuses } from './landed';
-import { checkTables, taskStatus } from './verdict';
+import { skipped, taskStatus, type Skipped } from './verdict';
 
 const environment = { LANDING_BUCKET: text, EXPORT_PREFIX: text, RUNS_TABLE: text };
 
@@ -35,12 +36,17 @@ export interface LandedTable {
   readonly complete: boolean;
 }
 
-export type CheckedExport = StartedExport & { status: 'running' | 'complete'; tables: LandedTable[] };
+export interface CheckedExport extends StartedExport {
+  readonly status: 'running' | 'complete';
+  readonly tables: readonly LandedTable[];
+  /** Datasets whose tables RDS left out: they fail, and stop no other. */
+  readonly skipped: readonly Skipped[];
+}
 
 /**
- * Says whether an export is complete, and gives every table of the source then. An empty table may have no Parquet
- * file; `load_snapshot` knows whether that can be.
- * @throws Error when the export failed, landed nothing, or lacks a table of the source.
+ * Says whether an export is complete, and gives the tables of the source then, and those that RDS left out. An empty
+ * table may have no Parquet file; `load_snapshot` knows whether that can be.
+ * @throws Error when the export failed, or landed nothing though RDS says that it did.
  */
 export const makeHandler =
   (deps: Deps) =>
@@ -56,11 +62,13 @@ export const makeHandler =
         new DescribeExportTasksCommand({ ExportTaskIdentifier: started.exportId }),
       );
       const task = ExportTasks?.find((t) => t.ExportTaskIdentifier === started.exportId);
-      if (taskStatus(started.exportId, task) === 'running') return { ...started, status: 'running', tables: [] };
+      if (taskStatus(started.exportId, task) === 'running')
+        return { ...started, status: 'running', tables: [], skipped: [] };
 
-      const tables = await landedTables(deps.s3, config.LANDING_BUCKET, bare(config.EXPORT_PREFIX), started, source);
+      const prefix = bare(config.EXPORT_PREFIX);
+      const landed = await landedTables(deps.s3, config.LANDING_BUCKET, prefix, started, source, task?.WarningMessage);
       await record('complete');
-      return { ...started, status: 'complete', tables };
+      return { ...started, status: 'complete', ...landed };
     } catch (error) {
       await record('failed');
       throw error;
@@ -73,17 +81,23 @@ async function landedTables(
   prefix: string,
   started: StartedExport,
   source: ReturnType<typeof databaseSource>,
-): Promise<LandedTable[]> {
+  warning: string | undefined,
+): Promise<Pick<CheckedExport, 'tables' | 'skipped'>> {
   const { exportId, position, committedAt } = started;
   const root = `${prefix}/${exportId}/`;
-  if (!(await hasParquet(s3, bucket, root))) {
+  const statuses = await tableStatuses(s3, bucket, root, exportId);
+  const left = skipped(source, { id: exportId, warning }, statuses);
+  const warned = statuses.filter((status) => status.warning !== undefined || status.status !== 'COMPLETE');
+  if (warning || warned.length > 0) log('export-warnings', { exportId, warning, tables: warned });
+
+  const whole = source.datasets.filter((dataset) => !left.some((one) => one.dataset === dataset));
+  if (whole.length > 0 && !(await hasParquet(s3, bucket, root))) {
     throw new Error(
       `Export ${exportId} says that it is complete, and there is no Parquet file below s3://${bucket}/${root}: ` +
-        'check that the tables exist in the database and that the export role may write there',
+        'check that the tables have rows in the database and that the export role may write there',
     );
   }
-  checkTables(exportId, source, await tableStatuses(s3, bucket, root, exportId));
-  return source.datasets.map((dataset) => ({
+  const tables = whole.map((dataset) => ({
     dataset,
     table: exportFolder(source, dataset),
     export: `s3://${bucket}/${root}`,
@@ -92,6 +106,7 @@ async function landedTables(
     committedAt,
     complete: true,
   }));
+  return { tables, skipped: left };
 }
 
 export const handler = makeHandler({

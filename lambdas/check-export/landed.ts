@@ -2,14 +2,23 @@ import { GetObjectCommand, ListObjectsV2Command, paginateListObjectsV2, type S3C
 import { z } from 'zod';
 import { parse } from '../shared/parse';
 
-/** One table as RDS reports it. */
+/** What RDS reports of one table, or of a whole database or schema when it warns of that. */
 export interface TableStatus {
-  /** `database.schema.table` */
+  /** `database.schema.table`, or less. */
   readonly target: string;
   readonly status: string;
+  /** RDS's own words, when it gives any. */
+  readonly warning?: string;
 }
 
-const info = z.object({ perTableStatus: z.array(z.object({ target: z.string(), status: z.string() })) });
+/** RDS documents no form of its warnings: text is taken as it is, anything else as JSON. */
+const tableStatus = z
+  .object({ target: z.string(), status: z.string().default('SKIPPED'), warningMessage: z.unknown().optional() })
+  .transform(({ target, status, warningMessage: warning }): TableStatus => {
+    const text = typeof warning === 'string' ? warning : JSON.stringify(warning ?? '');
+    return { target, status: status.toUpperCase(), warning: warning ? text : undefined };
+  });
+const info = z.object({ perTableStatus: z.array(tableStatus) });
 
 /**
  * What the export's own files say about its tables: all of `export_tables_info_<id>_from_<a>_to_<b>.json`.

@@ -29,19 +29,36 @@ export function taskStatus(id: string, task: ExportTask | undefined): 'running' 
   }
 }
 
+/** A dataset whose table is not in an export, or not whole. */
+export interface Skipped {
+  readonly dataset: string;
+  /** `database.schema.table` */
+  readonly table: string;
+  /** What went wrong and what to do, in a line: the pipeline takes the dataset for failed by it. */
+  readonly failed: string;
+}
+
 /**
- * Checks that every dataset of the source was exported whole.
- * @throws Error naming each table that is missing or not complete, and why RDS may have left it out.
+ * The datasets of a source whose tables an export skipped or lacks, each with RDS's reason: that of the table, of its
+ * schema or database, or of the whole export.
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Considerations.html
  */
-export function checkTables(id: string, source: DatabaseSource, statuses: readonly TableStatus[]): void {
-  const byTarget = new Map(statuses.map(({ target, status }) => [target, status.toUpperCase()]));
-  const problems = source.datasets
-    .map((dataset) => exportTarget(source, dataset))
-    .filter((target) => byTarget.get(target) !== 'COMPLETE')
-    .map((target) => `${target} is ${byTarget.get(target) ?? 'not in it'}`);
-  if (problems.length === 0) return;
-  throw new Error(
-    `Export ${id} is not whole: ${problems.join(', ')}. RDS leaves out a table that does not exist, whose name has a /, ` +
-      'or that has a column name with one of , ; { } ( ) = or white space: rename it, or take the dataset off the source.',
-  );
+export function skipped(
+  source: DatabaseSource,
+  task: { readonly id: string; readonly warning?: string },
+  statuses: readonly TableStatus[],
+): Skipped[] {
+  const byTarget = new Map(statuses.map((status) => [status.target, status]));
+  return source.datasets.flatMap((dataset): Skipped[] => {
+    const table = exportTarget(source, dataset);
+    const found = byTarget.get(table);
+    if (found?.status === 'COMPLETE') return [];
+    const around = [table, `${source.database}.${source.schema}`, source.database].map((t) => byTarget.get(t)?.warning);
+    const reason = (around.find(Boolean) ?? task.warning ?? 'RDS gives no reason').slice(0, 300);
+    const failed =
+      `${table} is ${found?.status ?? 'not'} in export ${task.id}: ${reason}. RDS leaves out a table that does not exist, ` +
+      'that is unlogged, that its master user may not read, whose name has a /, or that has a column name with one of ' +
+      `, ; { } ( ) = or white space: mend it at the source, or take ${dataset} off sources/${source.name}.ts`;
+    return [{ dataset, table, failed }];
+  });
 }

@@ -21,8 +21,8 @@ const environment = {
   RUNS_TABLE: text,
 };
 
-/** Rows of one endpoint; more are no aggregate. */
-const MOST_ROWS = 100_000;
+/** Rows published of one endpoint, of all its filters together; with more, a parameter has too many values. */
+const MOST_PUBLISHED = 100_000;
 
 export interface Deps {
   readonly env: Variables;
@@ -56,9 +56,9 @@ export const makeHandler =
     const endpoints = [];
     for (const endpoint of deps.platform().endpoints) {
       const rows = await runStatement(warehouse, selectSql(endpoint));
-      if (rows.length > MOST_ROWS) {
+      if (rows.length > MOST_PUBLISHED) {
         throw new Error(
-          `gold.${endpoint.model} has ${rows.length} rows; an endpoint answers at most ${MOST_ROWS}: aggregate further`,
+          `gold.${endpoint.model} has ${rows.length} rows that can be asked for; an endpoint publishes at most ${MOST_PUBLISHED}: aggregate further, or leave a parameter out`,
         );
       }
       await writeVersion(serving, endpoint.path, version, groupRows(endpoint, rows));

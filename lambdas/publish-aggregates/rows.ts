@@ -1,5 +1,5 @@
 import type { Endpoint } from '../shared/endpoint';
-import { filterText, jsonKind, parameterSets } from '../shared/serving';
+import { filterText, jsonKind, MOST_ROWS, parameterSets } from '../shared/serving';
 import { identifier, type Cell, type Row } from '../shared/statement';
 
 /** Prefix of the columns that carry a parameter's value, apart from the answer's columns. */
@@ -11,7 +11,20 @@ const LOSSLESS = /^(bigint|int8|decimal|numeric)/i;
 /** Bytes of one row, within DynamoDB's 400 KB for an item. */
 const MOST_BYTES = 380_000;
 
-/** The query for all rows of an endpoint, in the order in which they are to be answered. */
+/** Rows of one filter: the first of them, and how many there are. */
+export interface Group {
+  readonly rows: readonly string[];
+  readonly total: number;
+}
+
+/** The place of a row among those of one set of parameters, and the number of these rows. */
+const rankColumn = (set: number): string => `_rank_${set}`;
+const totalColumn = (set: number): string => `_total_${set}`;
+
+/**
+ * The query for the rows that can be asked for, in the order in which they are to be answered: of each filter the first
+ * `MOST_ROWS`, ranked by the warehouse, so that a large aggregate does not travel.
+ */
 export function selectSql(endpoint: Endpoint): string {
   const columns = endpoint.columns.map(({ name, type }) =>
     LOSSLESS.test(type) ? `cast(${identifier(name)} as varchar) as ${identifier(name)}` : identifier(name),
@@ -23,9 +36,25 @@ export function selectSql(endpoint: Endpoint): string {
     const [name, direction = 'asc'] = term.trim().split(/\s+/);
     return `m.${identifier(name)} ${direction === 'desc' ? 'desc' : 'asc'}`;
   });
+  const orderBy = order.length > 0 ? `order by ${order.join(', ')}` : '';
+  const sets = parameterSets(endpoint).map((names) =>
+    names.map((name) => identifier(endpoint.parameters.find((p) => p.name === name)?.column ?? name)),
+  );
+  const ranks = sets.flatMap((set, i) => {
+    const partition = set.length > 0 ? `partition by ${set.join(', ')}` : '';
+    return [
+      `row_number() over (${[partition, orderBy].filter(Boolean).join(' ')}) as ${rankColumn(i)}`,
+      `count(*) over (${partition}) as ${totalColumn(i)}`,
+    ];
+  });
+  const asked = sets.map((set, i) =>
+    [`${rankColumn(i)} <= ${MOST_ROWS}`, ...set.map((column) => `${column} is not null`)].join(' and '),
+  );
   return (
-    `select ${[...columns, ...parameters].join(', ')} from gold.${identifier(endpoint.model)} as m` +
-    (order.length > 0 ? ` order by ${order.join(', ')}` : '')
+    `select ${[...columns, ...parameters, ...sets.flatMap((_, i) => [rankColumn(i), totalColumn(i)])].join(', ')} ` +
+    `from (select ${['m.*', ...ranks].join(', ')} from gold.${identifier(endpoint.model)} as m) as m ` +
+    `where ${asked.map((each) => `(${each})`).join(' or ')}` +
+    (orderBy && ` ${orderBy}`)
   );
 }
 
@@ -33,19 +62,19 @@ export function selectSql(endpoint: Endpoint): string {
  * The rows as JSON texts, by filter: each set of parameters that can be asked for has its own list.
  * A row whose parameter is null is found only by sets without it.
  */
-export function groupRows(endpoint: Endpoint, rows: readonly Row[]): Map<string, string[]> {
-  const groups = new Map<string, string[]>();
+export function groupRows(endpoint: Endpoint, rows: readonly Row[]): Map<string, Group> {
+  const groups = new Map<string, { rows: string[]; total: number }>();
   const sets = parameterSets(endpoint);
-  if (sets[0].length === 0) groups.set('', []);
+  if (sets[0].length === 0) groups.set('', { rows: [], total: 0 });
   for (const row of rows) {
     const text = rowJson(endpoint, row);
-    for (const set of sets) {
+    for (const [i, set] of sets.entries()) {
       const values = set.map((name): [string, Cell] => [name, row[PARAMETER + name] ?? null]);
-      if (values.some(([, value]) => value === null)) continue;
+      if (values.some(([, value]) => value === null) || Number(row[rankColumn(i)]) > MOST_ROWS) continue;
       const filter = filterText(Object.fromEntries(values.map(([name, value]) => [name, String(value)])));
-      const group = groups.get(filter);
-      if (group) group.push(text);
-      else groups.set(filter, [text]);
+      const group = groups.get(filter) ?? { rows: [], total: 0 };
+      groups.set(filter, { rows: group.rows, total: Number(row[totalColumn(i)]) });
+      group.rows.push(text);
     }
   }
   return groups;

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { parse } from '../shared/parse';
 import { backOff, type Sleep } from '../shared/retry';
 import { dataKey, manifestKey, manifestSort, POINTER, rankKey, versionKey } from '../shared/serving';
+import type { Group } from './rows';
 
 /** The serving table. */
 export interface Serving {
@@ -40,20 +41,20 @@ export async function writeVersion(
   serving: Serving,
   path: string,
   version: string,
-  groups: ReadonlyMap<string, readonly string[]>,
+  groups: ReadonlyMap<string, Group>,
 ): Promise<void> {
   await serving.client.send(new PutCommand({ TableName: serving.table, Item: { pk: path, sk: versionKey(version) } }));
   await writeAll(
     serving,
-    [...groups].map(([filter, rows]) => ({
+    [...groups].map(([filter, { total }]) => ({
       pk: manifestKey(path, version),
       sk: manifestSort(filter),
-      rows: rows.length,
+      rows: total,
     })),
   );
   await writeAll(
     serving,
-    [...groups].flatMap(([filter, rows]) =>
+    [...groups].flatMap(([filter, { rows }]) =>
       rows.map((row, rank) => ({ pk: dataKey(path, version, filter), sk: rankKey(rank), row })),
     ),
   );

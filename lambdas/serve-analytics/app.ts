@@ -3,9 +3,10 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { Endpoint } from '../shared/endpoint';
 import { log } from '../shared/log';
 import type { Platform } from '../shared/platform';
-import { filterText } from '../shared/serving';
+import { filterText, MOST_ROWS } from '../shared/serving';
+import { docsPage, POLICY } from './docs';
 import { readHealth } from './health';
-import { answerSchema, errorSchema, healthSchema, MOST_ROWS, queryProblem, querySchema } from './schemas';
+import { answerSchema, errorSchema, healthSchema, queryProblem, querySchema } from './schemas';
 import { readRows } from './store';
 
 export interface AppDeps {
@@ -19,14 +20,20 @@ export interface AppDeps {
 /** Seconds after which to ask again, when an answer can't be given yet. */
 const RETRY_AFTER = '60';
 
-/** The API: `/health`, `/openapi.json`, and one path for each endpoint that a dbt model declares. */
+/** What the API says of itself. */
+const ABOUT = { openapi: '3.1.0', info: { title: 'Moraine analytics', version: '1' } };
+
+/** The API: `/health`, `/docs`, `/openapi.json`, and one path for each endpoint that a dbt model declares. */
 export function makeApp(deps: AppDeps): OpenAPIHono {
   const app = new OpenAPIHono();
   addHealth(app, deps);
   for (const endpoint of deps.platform.endpoints) addEndpoint(app, deps, endpoint);
-  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Moraine analytics', version: '1' } });
+  app.doc31('/openapi.json', ABOUT);
+  app.get('/docs', (c) =>
+    c.html(docsPage(app.getOpenAPI31Document(ABOUT)), 200, { 'Content-Security-Policy': POLICY }),
+  );
 
-  const paths = ['/health', '/openapi.json', ...deps.platform.endpoints.map((endpoint) => endpoint.path)];
+  const paths = ['/health', '/docs', '/openapi.json', ...deps.platform.endpoints.map((endpoint) => endpoint.path)];
   app.notFound((c) => c.json({ error: `No GET ${c.req.path} here`, paths }, 404));
   app.onError((error, c) => {
     log('request failed', { path: c.req.path, error: String(error) });

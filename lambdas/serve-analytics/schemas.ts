@@ -1,9 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import type { Endpoint, EndpointColumn } from '../shared/endpoint';
-import { jsonKind } from '../shared/serving';
+import { jsonKind, MOST_ROWS } from '../shared/serving';
 
-/** Most rows of one answer. */
-export const MOST_ROWS = 1000;
+const LIMITS = `a whole number from 1 to ${MOST_ROWS} is allowed`;
 
 /** The query that an endpoint takes: its parameters and `limit`, and no other. */
 export function querySchema(endpoint: Endpoint) {
@@ -13,12 +12,9 @@ export function querySchema(endpoint: Endpoint) {
     return [name, required ? value : value.optional()] as const;
   });
   const limit = z
-    .string()
-    .regex(/^\d{1,9}$/, `a whole number from 1 to ${MOST_ROWS} is allowed`)
-    .refine(
-      (text) => Number(text) >= 1 && Number(text) <= MOST_ROWS,
-      `a whole number from 1 to ${MOST_ROWS} is allowed`,
-    )
+    .string(LIMITS)
+    .regex(/^\d{1,9}$/, LIMITS)
+    .refine((text) => Number(text) >= 1 && Number(text) <= MOST_ROWS, LIMITS)
     .optional()
     .openapi({ type: 'integer', minimum: 1, maximum: MOST_ROWS, default: MOST_ROWS, description: 'Rows to answer.' });
   return z.strictObject({ ...Object.fromEntries(parameters), limit });

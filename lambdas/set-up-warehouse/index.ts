@@ -1,17 +1,20 @@
 import { RedshiftDataClient } from '@aws-sdk/client-redshift-data';
+import { GetNamespaceCommand, RedshiftServerlessClient } from '@aws-sdk/client-redshift-serverless';
 import { z } from 'zod';
 import { answer, type CustomResourceAnswer } from '../shared/custom-resource';
-import { readEnv, text, type Variables } from '../shared/env';
+import { json, readEnv, text, type Variables } from '../shared/env';
 import { log } from '../shared/log';
 import type { Sleep } from '../shared/retry';
 import { runStatement, warehouseOf } from '../shared/statement';
 import { statements } from './statements';
+import { limitUsage, usageLimit } from './usage-limit';
 
 const environment = {
   WORKGROUP: text,
+  WORKGROUP_ARN: text,
+  NAMESPACE: text,
   DATABASE: text,
-  /** The administrator's secret. */
-  SECRET_ARN: text,
+  USAGE_LIMIT: json(usageLimit),
   SPECTRUM_ROLE_ARN: text,
   SILVER_DATABASE: text,
   DBT_ROLE: text,
@@ -21,11 +24,13 @@ const environment = {
 export interface Deps {
   readonly env: Variables;
   readonly redshift: RedshiftDataClient;
+  readonly serverless: RedshiftServerlessClient;
   readonly sleep?: Sleep;
 }
 
 /**
- * Custom resource: schemas, users and grants of the warehouse. Deleting the resource deletes nothing.
+ * Custom resource: usage limit, schemas, users and grants of the warehouse. Deleting the resource deletes nothing.
+ * The limit comes first: a workgroup that has reached the old one takes no statements until it has the new one.
  * The statements run one by one: some of Redshift's external commands refuse to run in a transaction.
  * @throws Error with Redshift's message and the statement that failed.
  */
@@ -36,7 +41,9 @@ export const makeHandler =
       physicalId: () => `${readEnv(environment, deps.env).WORKGROUP}-set-up`,
       apply: async () => {
         const config = readEnv(environment, deps.env);
-        const warehouse = warehouseOf(config, deps);
+        await limitUsage(deps.serverless, config.WORKGROUP_ARN, config.USAGE_LIMIT);
+        const SECRET_ARN = await adminSecret(deps.serverless, config.NAMESPACE);
+        const warehouse = warehouseOf({ ...config, SECRET_ARN }, deps);
         const surroundings = {
           silverDatabase: config.SILVER_DATABASE,
           spectrumRoleArn: config.SPECTRUM_ROLE_ARN,
@@ -58,4 +65,17 @@ export const makeHandler =
       },
     });
 
-export const handler = makeHandler({ env: process.env, redshift: new RedshiftDataClient() });
+/** The secret in which Redshift keeps the administrator's password. */
+async function adminSecret(serverless: RedshiftServerlessClient, namespaceName: string): Promise<string> {
+  const { namespace } = await serverless.send(new GetNamespaceCommand({ namespaceName }));
+  if (namespace?.adminPasswordSecretArn) return namespace.adminPasswordSecretArn;
+  throw new Error(
+    `Namespace ${namespaceName} has no adminPasswordSecretArn: its administrator's password is not managed by Redshift (manageAdminPassword in lib/warehouse.ts).`,
+  );
+}
+
+export const handler = makeHandler({
+  env: process.env,
+  redshift: new RedshiftDataClient(),
+  serverless: new RedshiftServerlessClient(),
+});

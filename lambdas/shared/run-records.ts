@@ -31,7 +31,7 @@ export interface ExportRecord {
   readonly source: string;
   readonly snapshotId: string;
   readonly exportId: string;
-  readonly status: 'running' | 'complete' | 'failed';
+  readonly status: 'queued' | 'running' | 'complete' | 'failed';
   readonly position: string;
   readonly committedAt: string;
 }

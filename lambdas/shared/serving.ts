@@ -8,8 +8,8 @@ import type { Endpoint } from './endpoint';
  * |---|---|---|
  * | `<path>` | `current` | pointer: `version`, `published_at`, `rows` |
  * | `<path>` | `version#<version>` | a version that was begun, so that a later run can expire it |
- * | `<path>#<version>` | `<filter>` | `rows` of one filter |
- * | `<path>#<version>#<filter>` | rank | `row`: one row as JSON |
+ * | `<path>#<version>` | `<filter>` | `rows`: how many one filter has in the warehouse |
+ * | `<path>#<version>#<filter>` | rank | `row`: one row as JSON, of the first `MOST_ROWS` |
  */
 export const POINTER = 'current';
 export const versionKey = (version: string): string => `version#${version}`;
@@ -28,6 +28,9 @@ export function filterText(values: Readonly<Record<string, string | undefined>>)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
     .join('&');
 }
+
+/** Most rows of one answer, and therefore of what is published for one filter. */
+export const MOST_ROWS = 1000;
 
 /** More would multiply the items: each set of optional parameters is published. */
 const MOST_OPTIONAL = 3;

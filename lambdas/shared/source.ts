@@ -1,3 +1,5 @@
+import { checkRestSource, type RestSource } from './rest-source';
+
 /**
  * A database that is loaded from its snapshot exports.
  * Which instance it is on AWS stands in `config/` (`databases`), for it differs between environments.
@@ -21,11 +23,18 @@ export interface CollectorSource {
   readonly dataset: string;
 }
 
-export type Source = DatabaseSource | CollectorSource;
+export type Source = DatabaseSource | CollectorSource | RestSource;
 
 /** The datasets that arrive by a source. */
 export function datasetsOf(source: Source): readonly string[] {
-  return source.kind === 'database' ? source.datasets : [source.dataset];
+  switch (source.kind) {
+    case 'database':
+      return source.datasets;
+    case 'collector':
+      return [source.dataset];
+    case 'rest':
+      return source.resources.map(({ dataset }) => dataset);
+  }
 }
 
 /**
@@ -35,6 +44,7 @@ export function datasetsOf(source: Source): readonly string[] {
 export function checkSources(sources: readonly Source[], datasets: readonly string[]): readonly Source[] {
   const owner = new Map<string, string>();
   for (const source of sources) {
+    if (source.kind === 'rest') checkRestSource(source);
     for (const dataset of datasetsOf(source)) {
       if (!datasets.includes(dataset)) {
         throw new Error(

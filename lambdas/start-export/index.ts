@@ -1,6 +1,7 @@
 import { RDSClient } from '@aws-sdk/client-rds';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import { copyPrefix, database, databaseIdentifier, type Database } from '../shared/database';
 import { documentClient } from '../shared/document-client';
 import { json, readEnv, text, type Variables } from '../shared/env';
 import { bare, databaseSource, exportTarget, type StartedExport } from '../shared/export';
@@ -9,8 +10,9 @@ import { parse } from '../shared/parse';
 import { platform, type Platform } from '../shared/platform';
 import { snapshotPosition } from '../shared/position';
 import { recordExport } from '../shared/run-records';
-import { exportId, newest, snapshotsOf } from './snapshot';
-import { choose, start, tasksOf } from './task';
+import { copyOf, deleteOtherCopies } from './copy';
+import { exportId, newest, snapshotsOf, type Snapshot } from './snapshot';
+import { choose, start, tasksOf, type ExportTarget, type Task } from './task';
 
 const environment = {
   LANDING_BUCKET: text,
@@ -18,8 +20,8 @@ const environment = {
   EXPORT_ROLE_ARN: text,
   EXPORT_KEY_ARN: text,
   RUNS_TABLE: text,
-  /** Source name → RDS instance identifier. */
-  DB_INSTANCES: json(z.record(z.string(), z.string())),
+  /** Source name → its database. */
+  DATABASES: json(z.record(z.string(), database)),
   SNAPSHOT_TYPE: z.enum(['automated', 'any']),
 };
 
@@ -33,50 +35,86 @@ export interface Deps {
 
 /**
  * Exports the newest snapshot of a source to the landing bucket, once: asked again, it answers with the same export.
- * @throws Error when the source is unknown, has no instance here, or has no snapshot yet.
+ * A snapshot that another account shares is copied first. The answer is `queued`, with what it `waitsFor`, until the
+ * copy is made and RDS has room for one more export: ask again then.
+ * @throws Error when the source is unknown, has no database here, or has no snapshot yet.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html
  */
 export const makeHandler =
   (deps: Deps) =>
-  async (event: unknown): Promise<StartedExport & { status: 'running' | 'complete' }> => {
+  async (event: unknown): Promise<StartedExport & Omit<Task, 'id'>> => {
     const config = readEnv(environment, deps.env);
     const request = parse('start-export', z.object({ source: z.string() }), event);
-    const source = databaseSource(deps.platform(), request.source);
-    const instance = config.DB_INSTANCES[source.name] as string | undefined;
-    if (!instance) throw new Error(`Source ${source.name} has no instance here; name it in config/ under databases`);
+    const platform = deps.platform();
+    const source = databaseSource(platform, request.source);
+    const from = config.DATABASES[source.name] as Database | undefined;
+    if (!from) throw new Error(`Source ${source.name} has no database here; name it in config/ under databases`);
 
-    const snapshot = newest(await snapshotsOf(deps.rds, instance, config.SNAPSHOT_TYPE));
-    if (!snapshot) {
-      throw new Error(
-        `RDS instance ${instance} has no ${config.SNAPSHOT_TYPE === 'any' ? '' : 'automated '}snapshot that is available; ` +
-          'wait for the first backup window, or take a snapshot and set snapshotType to any in config/',
-      );
-    }
+    const kind = from.snapshotsFrom === undefined ? config.SNAPSHOT_TYPE : 'shared';
+    const snapshot = newest(await snapshotsOf(deps.rds, from, kind));
+    if (!snapshot) throw noSnapshot(from, kind);
     const tables = source.datasets.map((dataset) => exportTarget(source, dataset));
-    const choice = choose(exportId(snapshot, tables), await tasksOf(deps.rds, snapshot.arn));
+    const id = exportId(snapshot, tables);
+    const target = {
+      tables,
+      bucket: config.LANDING_BUCKET,
+      prefix: bare(config.EXPORT_PREFIX),
+      roleArn: config.EXPORT_ROLE_ARN,
+      keyArn: config.EXPORT_KEY_ARN,
+    };
     const task =
-      'start' in choice
-        ? await start(deps.rds, choice.start, {
-            snapshotArn: snapshot.arn,
-            tables,
-            bucket: config.LANDING_BUCKET,
-            prefix: bare(config.EXPORT_PREFIX),
-            roleArn: config.EXPORT_ROLE_ARN,
-            keyArn: config.EXPORT_KEY_ARN,
-          })
-        : choice;
+      kind === 'shared'
+        ? await exportCopy(deps.rds, id, snapshot, target, from, copyPrefix(platform.environment, from))
+        : await exportOnce(deps.rds, id, { ...target, snapshot });
+    const { status, waitsFor } = task;
     const started = {
       source: source.name,
       exportId: task.id,
       snapshotId: snapshot.id,
       position: snapshotPosition(snapshot.created),
       committedAt: snapshot.created.toISOString(),
-      status: task.status,
+      status,
     };
     await recordExport({ client: deps.runs, table: config.RUNS_TABLE }, started, deps.now());
-    log('export', { ...started, started: 'start' in choice });
-    return started;
+    log('export', { ...started, waitsFor });
+    return waitsFor === undefined ? started : { ...started, waitsFor };
   };
+
+async function exportOnce(rds: RDSClient, id: string, target: ExportTarget): Promise<Task> {
+  const choice = choose(id, await tasksOf(rds, target.snapshot.arn));
+  return 'start' in choice ? start(rds, choice.start, target) : choice;
+}
+
+/** Exports our copy of a shared snapshot, and keeps no other copy than that. */
+async function exportCopy(
+  rds: RDSClient,
+  id: string,
+  shared: Snapshot,
+  target: Omit<ExportTarget, 'snapshot'>,
+  from: Database,
+  prefix: string,
+): Promise<Task> {
+  const copies = { database: from, prefix, keyArn: target.keyArn };
+  const copy = await copyOf(rds, shared, copies);
+  if (!copy) return { id, status: 'queued', waitsFor: `our copy of snapshot ${shared.arn}` };
+  const task = await exportOnce(rds, id, { ...target, snapshot: copy });
+  await deleteOtherCopies(rds, copy, copies);
+  return task;
+}
+
+function noSnapshot(from: Database, kind: 'automated' | 'any' | 'shared'): Error {
+  const name = databaseIdentifier(from);
+  if (kind === 'shared') {
+    return new Error(
+      `Account ${from.snapshotsFrom ?? ''} shares no snapshot of ${name} that is available: let it share one made by hand ` +
+        '(or a copy of an automated one) with this account, in this region, or correct snapshotsFrom in config/',
+    );
+  }
+  return new Error(
+    `${name} has no ${kind === 'any' ? '' : 'automated '}snapshot that is available; ` +
+      'wait for the first backup window, or take a snapshot and set snapshotType to any in config/',
+  );
+}
 
 export const handler = makeHandler({
   env: process.env,

@@ -1,46 +1,31 @@
 """Fixtures: dbt as a command, a real PostgreSQL, and silver tables in it."""
 
-import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from dbt_runner import BOOKKEEPING, DBT, Run, Warehouse, run  # noqa: E402
+from dbt_runner import DBT, Run, Warehouse, make_silver, run, server  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def dbt(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
     """`dbt("build", environment)`: one dbt command with a target folder of its own."""
 
-    def call(arguments: str, environment: dict[str, str]) -> Run:
-        return run(f"dbt --no-use-colors {arguments}", tmp_path_factory.mktemp("dbt"), environment)
+    def call(arguments: str, environment: dict[str, str], project: Path = DBT) -> Run:
+        return run(f"dbt --no-use-colors {arguments}", tmp_path_factory.mktemp("dbt"), environment, project)
 
     return call
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[int]:
+@pytest.fixture(scope="session", name="server")
+def session_server() -> Iterator[int]:
     """Port of a PostgreSQL that lives as long as the test run."""
-    process = subprocess.Popen(
-        ["node", str(Path(__file__).with_name("postgres.mjs"))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin and process.stdout
-    try:
-        line = process.stdout.readline()
-        assert line, "PostgreSQL did not start; its reason is above. Run `npm ci` first"
-        yield json.loads(line)["port"]
-    finally:
-        process.stdin.close()
-        process.wait(timeout=30)
+    with server() as port:
+        yield port
 
 
 @pytest.fixture(scope="session")
@@ -49,16 +34,10 @@ def new_warehouse(server: int) -> Callable[..., Warehouse]:
 
     def make(name: str, copy_of: str | None = None) -> Warehouse:
         warehouse = Warehouse(server, name)
-        postgres = Warehouse(server, "postgres")
-        if copy_of:
-            postgres.sql(f"create database {name} template {copy_of}")
-            return warehouse
-        postgres.sql(f"create database {name}")
-        warehouse.sql("create schema silver")
-        source = yaml.safe_load((DBT / "models" / "sources.yml").read_text())["sources"][0]
-        for table in source["tables"]:
-            columns = [f'"{c["name"]}" {c["data_type"]}' for c in table["columns"]]
-            warehouse.sql(f"create table silver.{table['name']} ({', '.join(columns + BOOKKEEPING)})")
+        template = f" template {copy_of}" if copy_of else ""
+        Warehouse(server, "postgres").sql(f"create database {name}{template}")
+        if not copy_of:
+            make_silver(warehouse)
         return warehouse
 
     return make

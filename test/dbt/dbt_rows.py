@@ -33,6 +33,42 @@ def order(order_id: int, **values: Any) -> dict[str, Any]:
     }
 
 
+def product(product_id: int, **values: Any) -> dict[str, Any]:
+    """A product that keeps its contract; `values` replace columns."""
+    return {
+        "product_id": product_id,
+        "name": "Red lamp",
+        "category": "light",
+        "price": "12.50",
+        "is_sold": True,
+        "updated_at": NOON,
+        **values,
+    }
+
+
+def item(order_id: int, line_number: int, **values: Any) -> dict[str, Any]:
+    """A line of an order that keeps its contract; `values` replace columns."""
+    return {
+        "order_id": order_id,
+        "line_number": line_number,
+        "product_id": 7,
+        "quantity": 1,
+        "unit_price": "12.50",
+        **values,
+    }
+
+
+def rate(rate_date: str, currency: str, value: str, **values: Any) -> dict[str, Any]:
+    """A rate that keeps its contract; `values` replace columns."""
+    return {
+        "rate_date": rate_date,
+        "currency": currency,
+        "rate": value,
+        "published_at": f"{rate_date}T16:00:00Z",
+        **values,
+    }
+
+
 def event(event_id: str, **values: Any) -> dict[str, Any]:
     """An event that keeps its contract; `values` replace columns."""
     return {

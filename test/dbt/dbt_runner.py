@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg2
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DBT = ROOT / "dbt"
@@ -20,13 +23,23 @@ REDSHIFT = {
     "WAREHOUSE_WORKGROUP": "moraine",
     "AWS_REGION": "eu-central-1",
 }
-OFFLINE = ["--no-introspect", "--no-populate-cache"]
+# Without a database nobody knows whether a table is there: the SQL of a first build, or of a later one, is shown.
+OFFLINE = "--no-introspect --no-populate-cache --vars '{{offline_incremental: {later}}}'"
 BOOKKEEPING = [
     "_is_deleted boolean",
     "_incomplete boolean",
     "_position varchar(60)",
     "_merged_at timestamptz",
 ]
+
+FIRST_MERGE = "2026-11-01T13:00:00Z"
+
+
+def _silver() -> list[dict[str, Any]]:
+    return yaml.safe_load((DBT / "models" / "sources.yml").read_text())["sources"][0]["tables"]
+
+
+KEYS = {table["name"]: table["config"]["meta"]["key"] for table in _silver()}
 
 
 @dataclass
@@ -39,13 +52,18 @@ class Run:
 
     def results(self) -> dict[str, str]:
         """Status of each model and test, by its name."""
-        found = json.loads((self.folder / "run_results.json").read_text())["results"]
         # unit_test.<project>.<model>.<name>, test.<project>.<name>.<hash>, model.<project>.<name>
-        parts = {each["unique_id"]: each["unique_id"].split(".") for each in found}
-        return {
-            parts[each["unique_id"]][3 if each["unique_id"].startswith("unit_test") else 2]: each["status"]
-            for each in found
-        }
+        parts = [(each["unique_id"].split("."), each["status"]) for each in self._found()]
+        return {name[3 if name[0] == "unit_test" else 2]: status for name, status in parts}
+
+    def timings(self) -> dict[str, float]:
+        """Seconds that each model and test took, by its name."""
+        return {each["unique_id"].split(".")[2]: each["execution_time"] for each in self._found()}
+
+    def _found(self) -> list[dict[str, Any]]:
+        """Results, without those of hooks."""
+        found = json.loads((self.folder / "run_results.json").read_text())["results"]
+        return [each for each in found if not each["unique_id"].startswith("operation.")]
 
     def manifest(self) -> dict[str, Any]:
         return json.loads((self.folder / "manifest.json").read_text())
@@ -70,37 +88,106 @@ class Warehouse:
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Runs one statement and commits; the rows, if it gives any."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def connect(self) -> Iterator[Any]:
+        """A connection, which ends without a commit."""
         connection = psycopg2.connect(
             host="127.0.0.1", port=self.port, dbname=self.database, user="warehouse", password="warehouse"
         )
-        connection.autocommit = True
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values or None)
-                return cursor.fetchall() if cursor.description else []
+            yield connection
         finally:
             connection.close()
 
     def put(
-        self, dataset: str, *rows: dict[str, Any], deleted: bool = False, incomplete: bool = False
+        self,
+        dataset: str,
+        *rows: dict[str, Any],
+        deleted: bool = False,
+        incomplete: bool = False,
+        at: str = FIRST_MERGE,
     ) -> None:
-        """Adds rows to a silver table."""
+        """Adds rows to a silver table, merged at the time `at`."""
         for row in rows:
-            whole = {**row, "_is_deleted": deleted, "_incomplete": incomplete}
+            whole = {**row, "_is_deleted": deleted, "_incomplete": incomplete, "_merged_at": at}
             holes = ", ".join(["%s"] * len(whole))
             self.sql(f"insert into silver.{dataset} ({', '.join(whole)}) values ({holes})", *whole.values())
 
+    def merge(self, dataset: str, *rows: dict[str, Any], at: str, **states: bool) -> None:
+        """Puts rows in the place of those of the same key."""
+        for row in rows:
+            key = KEYS[dataset]
+            same = " and ".join(f"{name} = %s" for name in key)
+            self.sql(f"delete from silver.{dataset} where {same}", *(row[name] for name in key))
+        self.put(dataset, *rows, at=at, **states)
 
-def run(command: str, folder: Path, environment: dict[str, str]) -> Run:
+    def delete(self, dataset: str, *rows: dict[str, Any], at: str) -> None:
+        """Leaves tombstones in the place of rows: their key and nothing else."""
+        keys = [{name: row[name] for name in KEYS[dataset]} for row in rows]
+        self.merge(dataset, *keys, at=at, deleted=True)
+
+
+@contextmanager
+def server() -> Iterator[int]:
+    """Port of a PostgreSQL that ends with the block, and leaves nothing."""
+    process = subprocess.Popen(
+        ["node", str(Path(__file__).with_name("postgres.mjs"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+    try:
+        line = process.stdout.readline()
+        assert line, "PostgreSQL did not start; its reason is above. Run `npm ci` first"
+        yield json.loads(line)["port"]
+    finally:
+        process.stdin.close()
+        process.wait(timeout=30)
+
+
+def make_silver(warehouse: Warehouse) -> None:
+    """Empty silver tables, as the contracts declare them."""
+    warehouse.sql("create schema silver")
+    for table in _silver():
+        columns = [f'"{c["name"]}" {c["data_type"]}' for c in table["columns"]]
+        warehouse.sql(f"create table silver.{table['name']} ({', '.join(columns + BOOKKEEPING)})")
+
+
+def run(command: str, folder: Path, environment: dict[str, str], project: Path = DBT) -> Run:
     """Runs a shell command in dbt/ with the interpreter's own folder first on the path."""
-    done = subprocess.run(
+    process = start(command, folder, environment, project)
+    try:
+        output, _ = process.communicate(timeout=300)
+    except BaseException:
+        process.kill()
+        raise
+    return Run(process.returncode, output, folder / "target")
+
+
+def build(warehouse: Warehouse, folder: Path, instead: str | None = None) -> Run:
+    """CodeBuild's build phase on a warehouse, unchanged; or another command in its environment."""
+    spec = yaml.safe_load((DBT / "buildspec.yml").read_text())
+    command = instead or " && ".join(spec["phases"]["build"]["commands"])
+    return run(command, folder, {**spec["env"]["variables"], **warehouse.environment})
+
+
+def start(
+    command: str, folder: Path, environment: dict[str, str], project: Path = DBT
+) -> subprocess.Popen[str]:
+    """The same, without waiting for its end; `kill` ends dbt itself, when the command is no more than that."""
+    return subprocess.Popen(
         command,
         shell=True,
-        cwd=DBT,
+        cwd=project,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=300,
         env={
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
@@ -109,4 +196,3 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> Run:
             **environment,
         },
     )
-    return Run(done.returncode, done.stdout, folder / "target")

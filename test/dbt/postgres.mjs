@@ -27,7 +27,16 @@ const postgres = new EmbeddedPostgres({
   onLog: () => {},
   onError: (error) => console.error(error),
   initdbFlags: ['--encoding=UTF8', '--locale=C'],
-  postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'fsync=off'],
+  postgresFlags: [
+    '-c',
+    'listen_addresses=127.0.0.1',
+    '-c',
+    'unix_socket_directories=',
+    '-c',
+    'fsync=off',
+    '-c',
+    'shared_buffers=512MB',
+  ],
 });
 await postgres.initialise();
 await postgres.start();

@@ -2,6 +2,8 @@
 
 sqlfluff's redshift dialect lets these through. List: the constructs that people reach for, not all there are.
 https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html
+https://docs.aws.amazon.com/redshift/latest/dg/r_UNION.html (INTERSECT ALL, EXCEPT ALL)
+https://docs.aws.amazon.com/redshift/latest/dg/r_Dateparts_for_datetime_functions.html
 """
 
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ FUNCTIONS = {
     "TO_JSONB",
 }
 TYPES = {"ARRAY", "BIGSERIAL", "INET", "JSON", "JSONB", "SERIAL", "TEXT", "UUID"}
+DATE_PARTS = {"ISODOW", "ISOYEAR", "JULIAN"}
 # Nodes of sqlglot's tree that Redshift has nothing for, whatever is in them.
 NODES: dict[type[exp.Expression], str] = {
     exp.Filter: "filter (where …)",
@@ -69,5 +72,13 @@ def judge(node: exp.Expression) -> Iterator[str]:
             yield "merge when … and"
         case exp.WindowSpec() if node.text("kind").upper() in ("GROUPS", "RANGE"):
             yield "window frame in " + node.text("kind").lower()
+        case exp.Except() | exp.Intersect() if node.args.get("distinct") is False:
+            yield f"{node.key} all"
+        case exp.Extract() if node.name.upper() in DATE_PARTS:
+            yield f"extract {node.name.lower()}"
+        case exp.Values() if not isinstance(node.parent, exp.Insert):
+            yield "values as a table"
+        case exp.CTE() if node.args.get("materialized") is not None:
+            yield "with … as materialized"
         case exp.Anonymous() if node.name.upper() in FUNCTIONS:
             yield node.name.lower()

@@ -1,13 +1,16 @@
 """Silver to gold on a real PostgreSQL, by the commands of dbt/buildspec.yml."""
 
+import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import yaml
-from dbt_rows import customer, event, order
-from dbt_runner import DBT, Run, Warehouse, run
+from dbt_rows import customer, event, item, order, product, rate
+from dbt_runner import Run, Warehouse, build
+
+LATER = "2026-11-02T13:00:00Z"
 
 
 def fill(warehouse: Warehouse) -> None:
@@ -17,22 +20,30 @@ def fill(warehouse: Warehouse) -> None:
         "orders",
         order(1),
         order(2, customer_id=11),
-        order(3, status="shipped"),
-        order(4, delivery_date=None),
+        order(3, status="shipped", currency="USD"),
+        order(4, delivery_date=None, currency="CHF"),
         order(5, customer_id=99, delivery_date="2026-11-03"),
     )
+    warehouse.put("products", product(7), product(8, name="Blue cup", is_sold=False))
+    warehouse.put(
+        "order_items",
+        item(1, 1),
+        item(2, 1, product_id=8, quantity=5, unit_price="2.50"),
+        item(3, 1, product_id=99),
+        item(4, 1),
+        item(5, 1, quantity=2, unit_price="6.00"),
+        item(77, 1),
+    )
+    warehouse.put("exchange_rates", rate("2026-10-29", "USD", "1.25"), rate("2026-10-31", "USD", "2.5"))
     warehouse.put("web_events", event("a"), event("b", customer_id=10, order_id=1))
     # A tombstone has its key and nothing else; an incomplete row lacks what no change has told yet.
     warehouse.put("customers", {"customer_id": 12}, deleted=True)
     warehouse.put("orders", {"order_id": 6}, {"order_id": 7, "status": "open"}, deleted=True)
     warehouse.put("orders", {"order_id": 8, "status": "never heard of"}, incomplete=True)
     warehouse.put("web_events", {"event_id": "c"}, incomplete=True)
-
-
-def build(warehouse: Warehouse, folder: Path) -> Run:
-    """CodeBuild's build phase, unchanged."""
-    commands = yaml.safe_load((DBT / "buildspec.yml").read_text())["phases"]["build"]["commands"]
-    return run(" && ".join(commands), folder, warehouse.environment)
+    warehouse.put("order_items", {"order_id": 1, "line_number": 2}, deleted=True)
+    warehouse.put("products", {"product_id": 9}, deleted=True)
+    warehouse.put("exchange_rates", {"rate_date": "2026-10-30", "currency": "USD"}, deleted=True)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +89,79 @@ def test_the_aggregate_counts_every_order_and_keeps_those_without_a_date(
     ]
 
 
-def test_an_order_of_an_unknown_customer_is_told_and_stops_nothing(built: Run) -> None:
-    assert built.results()["orders_of_unknown_customers"] == "warn"
+def test_amounts_are_in_the_orders_currency_and_in_euros(warehouse: Warehouse, built: Run) -> None:
+    assert warehouse.sql("select order_id, exchange_rate, amount_eur from gold.fct_orders order by 1") == [
+        (1, Decimal("1"), Decimal("12.50")),
+        (2, Decimal("1"), Decimal("12.50")),
+        # Ordered on the 30th: the rate of the 29th holds, that of the 30th was taken back.
+        (3, Decimal("1.25"), Decimal("10.00")),
+        (4, None, None),
+        (5, Decimal("1"), Decimal("12.50")),
+    ]
+    assert warehouse.sql(
+        "select order_id, amount, amount_eur, is_product_known, is_order_known from gold.fct_order_items"
+        " order by 1"
+    ) == [
+        (1, Decimal("12.50"), Decimal("12.50"), True, True),
+        (2, Decimal("12.50"), Decimal("12.50"), True, True),
+        (3, Decimal("12.50"), Decimal("10.00"), False, True),
+        (4, Decimal("12.50"), None, True, True),
+        (5, Decimal("12.00"), Decimal("12.00"), True, True),
+        (77, Decimal("12.50"), None, True, False),
+    ]
+
+
+def test_what_is_missing_or_does_not_add_up_is_told_and_stops_nothing(built: Run) -> None:
+    assert sorted(name for name, status in built.results().items() if status == "warn") == [
+        "an_order_is_the_sum_of_its_items",
+        "items_of_unknown_orders",
+        "items_of_unknown_products",
+        "items_without_an_amount_in_euros",
+        "orders_of_unknown_customers",
+        "orders_without_an_amount_in_euros",
+    ]
+
+
+def test_the_calendar_has_each_day_from_the_year_before_the_data_to_the_year_after(
+    warehouse: Warehouse, built: Run
+) -> None:
+    ((first, last, days),) = warehouse.sql(
+        "select min(date_day), max(date_day), count(*) from gold.dim_dates"
+    )
+    today = datetime.now(UTC).year
+    assert (first, last) == (date(2025, 1, 1), date(max(today, 2026) + 1, 12, 31))
+    assert days == (last - first).days + 1
+    rows = warehouse.sql(
+        "select date_day, year, quarter, month, day_of_month, day_of_year, month_start, week_start,"
+        " iso_year, iso_week, weekday, weekday_name, is_weekend from gold.dim_dates"
+    )
+    for day, *columns in rows:
+        iso = day.isocalendar()
+        assert columns == [
+            day.year,
+            (day.month + 2) // 3,
+            day.month,
+            day.day,
+            day.timetuple().tm_yday,
+            day.replace(day=1),
+            day - timedelta(days=day.weekday()),
+            iso.year,
+            iso.week,
+            iso.weekday,
+            day.strftime("%A"),
+            iso.weekday > 5,
+        ]
+
+
+def test_the_tables_have_the_columns_that_their_yaml_declares(warehouse: Warehouse, built: Run) -> None:
+    models = [node for node in built.manifest()["nodes"].values() if node["resource_type"] == "model"]
+    for model in models:
+        found = warehouse.sql(
+            "select column_name from information_schema.columns where table_schema = %s and table_name = %s",
+            model["schema"],
+            model["name"],
+        )
+        assert sorted(model["columns"]) == sorted(name for (name,) in found), model["name"]
 
 
 def test_a_model_that_reconciles_a_dataset_holds_its_columns_as_they_are(
@@ -87,16 +169,16 @@ def test_a_model_that_reconciles_a_dataset_holds_its_columns_as_they_are(
 ) -> None:
     manifest = built.manifest()
     sources = {s["name"]: list(s["columns"]) for s in manifest["sources"].values()}
-    models = {
-        node["config"]["meta"]["reconciles"]: node["name"]
-        for node in manifest["nodes"].values()
-        if "reconciles" in node["config"]["meta"]
+    by_name = {
+        node["name"]: node for node in manifest["nodes"].values() if "reconciles" in node["config"]["meta"]
     }
+    models = {node["config"]["meta"]["reconciles"]: name for name, node in by_name.items()}
+    current = {name: node["config"]["meta"].get("current") for name, node in by_name.items()}
     assert sorted(models) == sorted(sources), "each dataset has one gold model that reconciles it"
     for dataset, model in models.items():
         columns = ", ".join(f'"{name}"' for name in sources[dataset])
         kept = f"select {columns} from silver.{dataset} where not _is_deleted and not _incomplete"
-        shown = f"select {columns} from gold.{model}"
+        shown = f"select {columns} from gold.{model} where {current[model] or 'true'}"
         assert warehouse.sql(f"({kept} except all {shown}) union all ({shown} except all {kept})") == []
 
 
@@ -108,35 +190,69 @@ def test_views_stand_in_staging_and_tables_in_gold(warehouse: Warehouse, built: 
     assert kinds == [("gold", "BASE TABLE"), ("silver", "BASE TABLE"), ("staging", "VIEW")]
 
 
+def test_a_warehouse_without_rows_is_built(new_warehouse: Callable[..., Warehouse], tmp_path: Path) -> None:
+    empty = new_warehouse("empty")
+    for done in (build(empty, tmp_path), build(empty, tmp_path)):
+        assert done.code == 0, done.output
+        assert set(done.results().values()) == {"pass", "success"}
+
+
 def test_unit_tests_pass(warehouse: Warehouse, built: Run, dbt: Callable[..., Run]) -> None:
     done = dbt("test --select test_type:unit", warehouse.environment)
     assert done.code == 0, done.output
-    assert len(done.results()) == 4
+    assert len(done.results()) == 10
 
 
 def test_broken_rules_of_a_contract_are_told_and_leave_gold_as_it_was(
     warehouse: Warehouse, built: Run, new_warehouse: Callable[..., Warehouse], tmp_path: Path
 ) -> None:
     broken = new_warehouse("broken", copy_of=warehouse.database)
-    broken.put("orders", order(20), order(21, status="lost"))
-    broken.put("customers", customer(10), customer(13, country=None))
-    broken.put("web_events", event("d"))
-    done = build(broken, tmp_path)
+    broken.put("orders", order(20), order(21, status="lost"), order(22, amount=None), at=LATER)
+    broken.put("customers", customer(10), customer(13, country=None), at=LATER)
+    broken.put("order_items", item(1, 1), at=LATER)
+    broken.put("web_events", event("d"), at=LATER)
+    # What a tombstone or an incomplete row lacks breaks nothing.
+    broken.put("web_events", {"event_id": "e"}, deleted=True, at=LATER)
+    broken.put("web_events", {"event_id": "f"}, incomplete=True, at=LATER)
+    failures = {
+        "source_keeps_contract_silver_customers_customers",
+        "source_keeps_contract_silver_order_items_order_items",
+        "source_keeps_contract_silver_orders_orders",
+    }
+    # Again, too: gold has not got these rows yet.
+    for done in (build(broken, tmp_path), build(broken, tmp_path)):
+        assert done.code != 0
+        statuses = done.results()
+        assert {name for name, status in statuses.items() if status == "fail"} == failures
+        assert sorted(re.findall(r"silver\.\w+: .* row\(s\)", done.output)) == [
+            "silver.customers: country is missing in 1 row(s)",
+            "silver.customers: the key stands in several rows in 1 row(s)",
+            "silver.order_items: the key stands in several rows in 1 row(s)",
+            "silver.orders: amount is missing in 1 row(s)",
+            "silver.orders: status is none of the values allowed in 1 row(s)",
+        ]
+        for model in ("dim_customers", "fct_orders", "fct_order_items", "orders_by_delivery_date"):
+            assert statuses[model] == "skipped"
+            assert broken.sql(f"select * from gold.{model} order by 1, 2") == warehouse.sql(
+                f"select * from gold.{model} order by 1, 2"
+            )
+        # What does not come from a broken dataset goes on.
+        assert broken.sql("select event_id from gold.fct_web_events order by 1") == [("a",), ("b",), ("d",)]
 
-    assert done.code != 0
-    statuses = done.results()
-    assert sorted(name for name, status in statuses.items() if status == "fail") == [
-        next(name for name in statuses if name.startswith("source_accepted_values_silver_")),
-        "source_not_null_silver_customers__country_",
-        "source_unique_silver_customers__customer_id_",
-    ]
-    for model in ("dim_customers", "fct_orders", "orders_by_delivery_date"):
-        assert statuses[model] == "skipped"
-        assert broken.sql(f"select * from gold.{model} order by 1, 2") == warehouse.sql(
-            f"select * from gold.{model} order by 1, 2"
-        )
-    # What does not come from a broken dataset goes on.
-    assert broken.sql("select event_id from gold.fct_web_events order by 1") == [("a",), ("b",), ("d",)]
+
+def test_rows_that_gold_has_got_are_tested_on_request(
+    warehouse: Warehouse,
+    built: Run,
+    new_warehouse: Callable[..., Warehouse],
+    dbt: Callable[..., Run],
+    tmp_path: Path,
+) -> None:
+    """A build looks at what is new; `dbt test` at all, as after a new rule in a contract."""
+    tightened = new_warehouse("tightened", copy_of=warehouse.database)
+    tightened.sql("update silver.orders set status = 'lost' where order_id = 1")
+    assert build(tightened, tmp_path).results()["source_keeps_contract_silver_orders_orders"] == "pass"
+    done = dbt("test --select source:silver.orders --indirect-selection cautious", tightened.environment)
+    assert done.results()["source_keeps_contract_silver_orders_orders"] == "fail"
 
 
 def test_a_table_that_does_not_add_up_is_told(

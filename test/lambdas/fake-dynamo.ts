@@ -27,6 +27,8 @@ export function fakeDynamo(pageSize = 7) {
       if (version !== undefined && current && String(current.version) > version) {
         throw awsError('ConditionalCheckFailedException');
       }
+      const read = input.ExpressionAttributeValues?.[':read'] as number | undefined;
+      if (read !== undefined && current && current.version !== read) throw awsError('ConditionalCheckFailedException');
       items.set(id(input.TableName, item), item);
       return {};
     },

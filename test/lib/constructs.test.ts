@@ -206,11 +206,11 @@ describe('Warehouse', () => {
     expect(text).not.toMatch(/dev_(bronze|quarantine|staging)|s3:PutObject/);
   });
 
-  test('the administrator has no password in the template', () => {
+  test('Redshift makes, keeps and changes the password of the administrator', () => {
     of('Warehouse').hasResourceProperties('AWS::RedshiftServerless::Namespace', {
-      AdminUserPassword: {
-        'Fn::Join': ['', ['{{resolve:secretsmanager:', Match.anyValue(), ':SecretString:password::}}']],
-      },
+      ManageAdminPassword: true,
+      AdminPasswordSecretKmsKeyId: Match.anyValue(),
+      AdminUserPassword: Match.absent(),
     });
   });
 });
@@ -234,6 +234,18 @@ describe('Pipeline', () => {
     }
   });
 
+  test('asks again for an export that is queued, and counts tables that it skipped as failed', () => {
+    const { States } = definition();
+    const each = at(States, 'Each source', 'ItemProcessor', 'States') as Record<string, State>;
+    expect(each['Start export']).toMatchObject({ Next: 'Is the export queued?' });
+    expect(each['Is the export queued?']).toMatchObject({
+      Choices: [{ Condition: "{% $states.input.status = 'queued' %}", Next: 'Wait for room' }],
+      Default: 'Check export',
+    });
+    expect(each['Wait for room']).toMatchObject({ Type: 'Wait', Seconds: 60, Next: 'Start export' });
+    expect(at(each, 'Each table', 'Output')).toContain('$states.input.skipped');
+  });
+
   test('is started by the schedule of the environment, or by nobody', () => {
     of('Transformation', 'prod').hasResourceProperties('AWS::Scheduler::Schedule', {
       ScheduleExpression: 'cron(0 4 * * ? *)',
@@ -254,11 +266,11 @@ describe('Marts', () => {
   // Redshift's users are named after them: a generated name would be another user after the stack was made again.
   test.each(['dev', 'prod'])('the roles that log in to the warehouse of %s keep their names', (environment) => {
     const [dbt, publish] = ['dbt', 'publish'].map((login) => {
-      const name = `moraine-${environment}-${login}`;
+      const name = ['', [`moraine-${environment}-`, { Ref: 'AWS::Region' }, `-${login}`]];
       const role = resources(synthesis(environment)).find(
-        ({ resource }) => at(resource, 'Properties', 'RoleName') === name,
+        ({ resource }) => JSON.stringify(at(resource, 'Properties', 'RoleName', 'Fn::Join')) === JSON.stringify(name),
       );
-      return role?.id ?? `no role ${name}`;
+      return role?.id ?? `no role ${JSON.stringify(name)}`;
     });
     of('Transformation', environment).hasResourceProperties('AWS::CodeBuild::Project', {
       ServiceRole: { 'Fn::GetAtt': [dbt, 'Arn'] },
@@ -288,7 +300,7 @@ describe('Handler', () => {
   test('a handler that does not exist', () => {
     const stack = new Stack(new App(), 'Test');
     expect(() => new Handler(stack, 'Handler', { ...basis(stack), name: 'no-such-handler' })).toThrow(
-      'lambdas/no-such-handler/index.ts does not exist: there are check-export, collect-events,',
+      'lambdas/no-such-handler/index.ts does not exist: there are authorize-token, check-export, collect-events,',
     );
   });
 });

@@ -60,6 +60,7 @@ const write = (path: string, text: string) => {
 const environment = (databases: Environment['databases'] = { shop: { instance: 'shop-1' } }) => ({
   ...environmentOf('dev'),
   databases,
+  apis: {},
 });
 const read = (more: Partial<Parameters<typeof readDeclarations>[0]> = {}) =>
   readDeclarations({ environment: environment(), sources: [shop], root, ...more });
@@ -176,7 +177,19 @@ describe('one line says what is wrong and what to do', () => {
 
   test('a database source without an instance', () => {
     expect(() => read({ environment: environment({}) })).toThrow(
-      'config/dev.ts: databases has no shop: name the RDS instance behind sources/shop.ts',
+      'config/dev.ts: databases has no shop: name the RDS instance or the Aurora cluster behind sources/shop.ts',
+    );
+  });
+
+  test('an engine whose exports the load does not know', () => {
+    expect(() => read({ sources: [{ ...shop, engine: 'mysql' as 'postgres' }] })).toThrow(
+      'sources/shop.ts: engine is "mysql": allowed is "postgres" (RDS or Aurora PostgreSQL); docs/guides/database-exports.md',
+    );
+  });
+
+  test.each(['database', 'schema'])('a %s whose tables RDS cannot choose', (field) => {
+    expect(() => read({ sources: [{ ...shop, [field]: 'my-shop' }] })).toThrow(
+      `sources/shop.ts: ${field} is "my-shop": RDS exports chosen tables only where names have letters, digits, $ and _`,
     );
   });
 

@@ -15,19 +15,35 @@ test.each<{ name: string; sources: Source[]; graph: Branch[] }>([
   {
     name: 'a database is exported, and each of its tables loaded',
     sources: [shop],
-    graph: [{ source: 'shop', wayIn: 'snapshot', datasets: [{ dataset: 'carts' }, { dataset: 'goods' }] }],
+    graph: [
+      {
+        source: 'shop',
+        wayIn: 'snapshot',
+        datasets: [
+          { source: 'shop', dataset: 'carts' },
+          { source: 'shop', dataset: 'goods' },
+        ],
+      },
+    ],
   },
   {
     name: 'a collector is there already, and merged',
     sources: [clicks],
-    graph: [{ source: 'clicks', wayIn: 'stream', datasets: [{ dataset: 'clicks' }] }],
+    graph: [{ source: 'clicks', wayIn: 'stream', datasets: [{ source: 'clicks', dataset: 'clicks' }] }],
   },
   {
     name: 'sources keep the order in which they are declared',
     sources: [clicks, shop],
     graph: [
-      { source: 'clicks', wayIn: 'stream', datasets: [{ dataset: 'clicks' }] },
-      { source: 'shop', wayIn: 'snapshot', datasets: [{ dataset: 'carts' }, { dataset: 'goods' }] },
+      { source: 'clicks', wayIn: 'stream', datasets: [{ source: 'clicks', dataset: 'clicks' }] },
+      {
+        source: 'shop',
+        wayIn: 'snapshot',
+        datasets: [
+          { source: 'shop', dataset: 'carts' },
+          { source: 'shop', dataset: 'goods' },
+        ],
+      },
     ],
   },
 ])('$name', ({ sources, graph }) => {

@@ -10,6 +10,9 @@ const HASHES = new Set(['HandlerHash', 'TablesHash']);
  * machines as objects; hashes and the environment's name masked, so that environments differ where config does.
  */
 export function readable(template: TemplateJson, environment: string): string {
+  const names = Object.keys(template.Resources).map((id) => mask(id, environment));
+  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  if (twice) throw new Error(`Two resources are masked to ${twice}, and one would hide the other`);
   const resources = Object.entries(template.Resources).map(([id, { Type, Properties, DeletionPolicy }]) => [
     mask(id, environment),
     { Type, ...(DeletionPolicy && { DeletionPolicy }), ...(simplify(Properties ?? {}) as object) },
@@ -67,7 +70,8 @@ function longestCommon(a: string[], b: string[]): string[] {
 function mask(text: string, environment: string): string {
   return text
     .replace(/[0-9a-f]{64}/g, '<asset>')
-    .replace(/ApiDeployment\w+/g, 'ApiDeployment')
+    .replace(/ApiDeployment[0-9A-F]{8}[0-9a-f]{32}/g, 'ApiDeployment')
+    .replace(new RegExp(`ApiDeploymentStage${environment}(\\w*?)[0-9A-F]{8}\\b`, 'g'), 'ApiDeploymentStage$1')
     .replace(new RegExp(`moraine${environment}\\w+`, 'g'), 'moraine<env>')
     .replaceAll(`moraine-${environment}`, 'moraine-<env>')
     .replace(new RegExp(`\\b${environment}(?=_|\\b)`, 'g'), '<env>');

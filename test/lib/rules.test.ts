@@ -1,26 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { at, resources, synthesis, synthesize, type Resource } from './synthesis';
+import { allowed, deadLines, EVERY_ACTION, EVERY_RESOURCE, withoutReason } from './permissions';
+import { headings } from './links';
+import { STATEFUL } from './stateful';
+import { at, resources, synthesis, synthesize, type Resource, type Synthesis } from './synthesis';
 
-const STATEFUL_STACKS = ['Foundation', 'Streams', 'Warehouse'];
-
-/** Types that hold what cannot be made again, and where each names its key; none for those that hold no data. */
-const STATEFUL: Record<string, (string | number)[] | undefined> = {
-  'AWS::KMS::Key': undefined,
-  'AWS::S3::Bucket': [
-    'BucketEncryption',
-    'ServerSideEncryptionConfiguration',
-    0,
-    'ServerSideEncryptionByDefault',
-    'KMSMasterKeyID',
-  ],
-  'AWS::DynamoDB::Table': ['SSESpecification', 'KMSMasterKeyId'],
-  'AWS::Glue::Database': undefined,
-  'AWS::RedshiftServerless::Namespace': ['KmsKeyId'],
-  'AWS::RedshiftServerless::Workgroup': undefined,
-  'AWS::SecretsManager::Secret': ['KmsKeyId'],
-};
+const ENVIRONMENTS = ['local', 'dev', 'staging', 'prod'];
 
 /** Other types that carry data for a while, and where each names its key. */
 const ENCRYPTED: typeof STATEFUL = {
@@ -36,61 +20,17 @@ const NOT_ENCRYPTED_WITH_OUR_KEY: Record<string, string> = {
   StorageAccessLogs96FB524C: 'S3 delivers server access logs to buckets with its own encryption only',
 };
 
-/** Actions that may be granted on every resource, and why. */
-const EVERY_RESOURCE: Record<string, readonly string[]> = {
-  'X-Ray knows no resources': [
-    'xray:PutTelemetryRecords',
-    'xray:PutTraceSegments',
-    'xray:GetSamplingRules',
-    'xray:GetSamplingTargets',
-  ],
-  'the delivery of logs knows no resources': [
-    'logs:CreateLogDelivery',
-    'logs:DeleteLogDelivery',
-    'logs:DescribeLogGroups',
-    'logs:DescribeResourcePolicies',
-    'logs:GetLogDelivery',
-    'logs:ListLogDeliveries',
-    'logs:PutResourcePolicy',
-    'logs:UpdateLogDelivery',
-  ],
-  'an export task is no resource; the role that may be passed is one': [
-    'rds:DescribeExportTasks',
-    'rds:StartExportTask',
-  ],
-  'a metric is no resource; a condition names the namespace': ['cloudwatch:PutMetricData'],
-  'a condition allows statements of the caller only': [
-    'redshift-data:CancelStatement',
-    'redshift-data:DescribeStatement',
-    'redshift-data:GetStatementResult',
-  ],
-  'CodeBuild makes its interface in the VPC': [
-    'ec2:CreateNetworkInterface',
-    'ec2:DeleteNetworkInterface',
-    'ec2:DescribeDhcpOptions',
-    'ec2:DescribeNetworkInterfaces',
-    'ec2:DescribeSecurityGroups',
-    'ec2:DescribeSubnets',
-    'ec2:DescribeVpcs',
-  ],
-};
+type Found = ReturnType<typeof resources>;
 
-interface Statement {
-  readonly Effect: string;
-  readonly Action: string | string[];
-  readonly Resource?: unknown;
+/** Resources of a type of which something is true, as `<stack>/<logical ID>`. */
+function where(all: Found, type: string | RegExp, is: (resource: Resource) => boolean): string[] {
+  const wanted = (of: string) => (typeof type === 'string' ? of === type : type.test(of));
+  return all.filter(({ resource }) => wanted(resource.Type) && is(resource)).map(({ stack, id }) => `${stack}/${id}`);
 }
 
-const list = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value]);
+const onEveryResource = (of: Synthesis) => allowed(of).filter((one) => one.resources.includes('*'));
 
-/** Statements of the policies that roles have. */
-function statements({ Type, Properties }: Resource): Statement[] {
-  if (!['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::Role'].includes(Type)) return [];
-  const inline = (at(Properties, 'Policies') ?? []) as unknown[];
-  return [Properties, ...inline].flatMap((policy) => (at(policy, 'PolicyDocument', 'Statement') ?? []) as Statement[]);
-}
-
-describe.each(['local', 'dev', 'staging', 'prod'])('%s', (environment) => {
+describe.each(ENVIRONMENTS)('%s', (environment) => {
   const one = synthesis(environment);
   const all = resources(one);
 
@@ -114,88 +54,92 @@ describe.each(['local', 'dev', 'staging', 'prod'])('%s', (environment) => {
     expect(bare.map(({ stack, id }) => `${stack}/${id}`)).toEqual([]);
   });
 
-  test('what cannot be made again stands in a stateful stack, or is made again', () => {
-    const elsewhere = all.filter(
-      ({ stack, resource }) => resource.Type in STATEFUL && !STATEFUL_STACKS.includes(stack),
-    );
-    expect(elsewhere.map(({ stack, id }) => `${stack}/${id}`)).toEqual([
-      // Publishing fills it again.
-      'Serving/ServingTable4A6853FE',
-    ]);
-  });
-
-  test('no role may do everything, or everything in a service', () => {
-    const wide = all.flatMap(({ stack, id, resource }) =>
-      statements(resource)
-        .filter(
-          ({ Effect, Action }) => Effect === 'Allow' && list(Action).some((action) => /^(\*|\w+:\*)$/.test(action)),
-        )
-        .map(() => `${stack}/${id}`),
-    );
-    expect(wide).toEqual([]);
+  test('nobody may do everything, or everything in a service, without a reason in the list', () => {
+    const wide = allowed(one).filter(({ action }) => /^(\*|[\w-]+:\*)$/.test(action));
+    expect(withoutReason(wide, EVERY_ACTION)).toEqual([]);
   });
 
   test('what is granted on every resource is in the list, with its reason', () => {
-    const allowed = Object.values(EVERY_RESOURCE).flat();
-    const granted = all.flatMap(({ stack, id, resource }) =>
-      statements(resource)
-        .filter((statement) => statement.Effect === 'Allow' && list(statement.Resource).includes('*'))
-        .flatMap(({ Action }) => list(Action).map((action) => ({ at: `${stack}/${id}`, action }))),
-    );
-    expect(granted.filter(({ action }) => !allowed.includes(action))).toEqual([]);
+    expect(withoutReason(onEveryResource(one), EVERY_RESOURCE)).toEqual([]);
   });
 
-  test('every alarm notifies the topic and says what went wrong', () => {
-    const alarms = all.filter(({ resource }) => resource.Type === 'AWS::CloudWatch::Alarm');
-    const silent = alarms.filter(
-      ({ resource }) =>
-        at(resource.Properties, 'AlarmActions', 0) === undefined ||
-        !/\w.*\.$/.test(String(at(resource.Properties, 'AlarmDescription'))),
+  test('buckets are private, and their policies let nobody in from everywhere', () => {
+    const open = where(all, 'AWS::S3::Bucket', ({ Properties }) => {
+      const block = (at(Properties, 'PublicAccessBlockConfiguration') ?? {}) as Record<string, unknown>;
+      return Object.values(block).filter((value) => value === true).length < 4;
+    });
+    const everybody = allowed(one).filter(
+      ({ action, principal }) => action.startsWith('s3:') && JSON.stringify(principal ?? '').includes('"*"'),
     );
-    expect(silent.map(({ stack, id }) => `${stack}/${id}`)).toEqual([]);
+    expect(open).toEqual([]);
+    expect(everybody.map(({ who }) => who)).toEqual(['Foundation/NetworkS3C0D10ADE']);
+  });
+
+  test('buckets and topics refuse plain HTTP', () => {
+    const refusing = all.filter(({ resource }) =>
+      ((at(resource.Properties, 'PolicyDocument', 'Statement') ?? []) as unknown[]).some(
+        (statement) =>
+          at(statement, 'Effect') === 'Deny' && at(statement, 'Condition', 'Bool', 'aws:SecureTransport') === 'false',
+      ),
+    );
+    const refused = refusing.flatMap(({ resource: { Properties } }) =>
+      [at(Properties, 'Bucket'), at(Properties, 'Topics', 0)].map((ref) => at(ref, 'Ref')),
+    );
+    const plain = all.filter(
+      ({ id, resource }) => /^AWS::(S3::Bucket|SNS::Topic)$/.test(resource.Type) && !refused.includes(id),
+    );
+    expect(plain.map(({ stack, id }) => `${stack}/${id}`)).toEqual([]);
+  });
+
+  test('no security group lets the internet in', () => {
+    const rules = ({ Type, Properties }: Resource) =>
+      Type === 'AWS::EC2::SecurityGroupIngress' ? [Properties] : at(Properties, 'SecurityGroupIngress');
+    const open = where(all, /^AWS::EC2::SecurityGroup(Ingress)?$/, (resource) =>
+      ((rules(resource) ?? []) as unknown[]).some((rule) =>
+        ['0.0.0.0/0', '::/0'].includes(String(at(rule, 'CidrIp') ?? at(rule, 'CidrIpv6'))),
+      ),
+    );
+    expect(open).toEqual([]);
+  });
+
+  test('keys are rotated', () => {
+    expect(where(all, 'AWS::KMS::Key', ({ Properties }) => at(Properties, 'EnableKeyRotation') !== true)).toEqual([]);
+  });
+
+  test.each<[string, string, (string | number)[][]]>([
+    ['logs are kept for a time', 'AWS::Logs::LogGroup', [['RetentionInDays']]],
+    ['handlers have a timeout and a log group', 'AWS::Lambda::Function', [['Timeout'], ['LoggingConfig', 'LogGroup']]],
+    ['jobs have limits', 'AWS::Glue::Job', [['Timeout'], ['ExecutionProperty', 'MaxConcurrentRuns']]],
+    ['builds have limits', 'AWS::CodeBuild::Project', [['TimeoutInMinutes'], ['QueuedTimeoutInMinutes']]],
+    [
+      'pipelines are logged',
+      'AWS::StepFunctions::StateMachine',
+      [
+        ['LoggingConfiguration', 'Level'],
+        ['LoggingConfiguration', 'Destinations', 0],
+      ],
+    ],
+    ['warehouses have a limit', 'AWS::RedshiftServerless::Workgroup', [['BaseCapacity'], ['MaxCapacity']]],
+  ])('%s', (_, type, paths) => {
+    const lacking = where(all, type, ({ Properties }) => paths.some((path) => at(Properties, ...path) === undefined));
+    expect(all.some(({ resource }) => resource.Type === type)).toBe(true);
+    expect(lacking).toEqual([]);
+  });
+
+  test('every alarm notifies the topic, says what went wrong, and where the runbook says what to do', () => {
+    const entries = headings('docs/runbook.md');
+    const silent = where(all, 'AWS::CloudWatch::Alarm', ({ Properties }) => {
+      const told = /^\w.*\. See docs\/runbook\.md#([\w-]+)$/.exec(String(at(Properties, 'AlarmDescription')));
+      return at(Properties, 'AlarmActions', 0) === undefined || !entries.includes(told?.[1] ?? '');
+    });
+    expect(silent).toEqual([]);
   });
 });
 
-describe.each(['staging', 'prod'])('%s keeps its data', (environment) => {
-  const one = synthesis(environment);
-
-  test('stateful resources stay when they leave the template or are replaced', () => {
-    const lost = resources(one).filter(
-      ({ stack, resource }) =>
-        STATEFUL_STACKS.includes(stack) &&
-        resource.Type in STATEFUL &&
-        (resource.DeletionPolicy !== 'Retain' || resource.UpdateReplacePolicy !== 'Retain'),
-    );
-    expect(lost.map(({ stack, id }) => `${stack}/${id}`)).toEqual([]);
-  });
-
-  test('stateful stacks refuse to be deleted', () => {
-    const stacks = one.assembly.stacks.map((stack) => [stack.stackName, stack.terminationProtection]);
-    expect(stacks.filter(([, isProtected]) => isProtected).map(([name]) => name)).toEqual(
-      STATEFUL_STACKS.map((stack) => `moraine-${environment}-${stack.toLowerCase()}`),
-    );
-  });
-});
-
-test('logical IDs of stateful resources are those of the baseline', () => {
-  const found: Record<string, string> = {};
-  for (const { stack, id, resource } of resources(synthesis('prod'))) {
-    if (STATEFUL_STACKS.includes(stack) && resource.Type in STATEFUL) found[`${stack}/${id}`] = resource.Type;
-  }
-  const baseline = JSON.parse(readFileSync(join(__dirname, 'stateful.json'), 'utf8')) as Record<string, string>;
-  const gone = Object.keys(baseline).filter((id) => found[id] !== baseline[id]);
-  const added = Object.keys(found).filter((id) => !(id in baseline));
-  if (gone.length > 0) {
-    throw new Error(
-      `A deployment would leave these behind and begin with empty ones: ${gone.join(', ')}. ` +
-        'Give their constructs the ids and places back that they had. If it is meant, move the data first, correct ' +
-        'test/lib/stateful.json and call the change breaking in CHANGELOG.md.',
-    );
-  }
-  if (added.length > 0) {
-    const lines = added.map((id) => `"${id}": "${found[id]}"`);
-    throw new Error(`New stateful resources: add to test/lib/stateful.json: ${lines.join(', ')}`);
-  }
+test('the lists of reasons have no lines that nothing needs', () => {
+  const everywhere = ENVIRONMENTS.map(synthesis);
+  expect(deadLines(everywhere.flatMap(onEveryResource), EVERY_RESOURCE)).toEqual([]);
+  expect(deadLines(everywhere.flatMap(allowed), EVERY_ACTION)).toEqual([]);
 });
 
 test('an environment with an account and a region synthesizes without credentials too', () => {

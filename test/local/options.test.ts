@@ -28,10 +28,10 @@ test('a taken port is named, with the way out', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await new Promise((done) => other.once('listening', done));
   const { port } = other.address() as AddressInfo;
-  await expect(checkPorts(portsFrom(port))).rejects.toThrow(
-    `Port ${port} (api) is taken: end what listens there, or choose 4 free ports with --port N (N to N+3)`,
+  const checked = checkPorts(portsFrom(port)).finally(() => other.close());
+  await expect(checked).rejects.toThrow(
+    `Port ${port} (api) is taken: end what listens there, or choose 5 free ports with --port N (N to N+4)`,
   );
-  other.close();
 });
 
 test('a missing Python is told in one line', () => {

@@ -3,6 +3,7 @@
 import inspect
 
 import ministack.app
+import ministack.core.iam_actions
 import ministack.core.lambda_runtime
 import ministack.core.persistence
 import ministack.services.cloudformation.provisioners as provisioners
@@ -24,6 +25,11 @@ RELIED_ON = [
     (ministack.app, "_load_persisted_state", []),
     (ministack.app, "save_all", ["services"]),
     (ministack.core.persistence, "json", None),
+    (
+        ministack.core.iam_actions,
+        "extract_resource_arn",
+        ["service", "method", "path", "headers", "body", "query_params", "region", "account_id"],
+    ),
     (ministack.services.glue, "_create_table", ["data"]),
     (ministack.services.glue, "_update_table", ["data"]),
     (ministack.services.glue, "_delete_table", ["data"]),

@@ -7,6 +7,8 @@ import time
 import psycopg
 import pyarrow.parquet
 import pytest
+import rds_backups
+import rds_iam
 import rds_snapshot
 from aws_error import AwsError
 from rds_export import RdsExport
@@ -23,6 +25,7 @@ create table nothing (a int);
 create schema other;
 create table other.things (a int);
 create table skipped ("a b" int);
+create unlogged table scratch (a int);
 """
 
 
@@ -30,7 +33,7 @@ create table skipped ("a b" int);
 def rds(database, s3, tmp_path):
     with psycopg.connect(database) as connection:
         connection.execute(SCHEMA)
-    return RdsExport({"acme": database}, s3, tmp_path / "rds")
+    return RdsExport({"db:acme": database, "cluster:acme": database}, s3, tmp_path / "rds")
 
 
 def start(rds, bucket, identifier="e1", **request):
@@ -73,7 +76,7 @@ def code(rds, action, request):
 
 def test_an_export_holds_the_rows_of_the_snapshot_in_the_layout_and_types_of_rds(rds, database, s3, bucket):
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
-    made = rds.create_snapshot("acme")
+    made = rds.create_snapshot("db:acme")
     assert made["DBSnapshotIdentifier"].startswith("rds:acme-20") and made["DBInstanceIdentifier"] == "acme"
     with psycopg.connect(database) as connection:
         connection.execute("delete from things")
@@ -111,7 +114,7 @@ def test_an_export_holds_the_rows_of_the_snapshot_in_the_layout_and_types_of_rds
 
 
 def test_an_export_says_what_it_holds(rds, s3, bucket):
-    rds.create_snapshot("acme")
+    rds.create_snapshot("db:acme")
     rds.handle("StartExportTask", start(rds, bucket))
     finished(rds)
     infos = [key for key in keys(s3, bucket) if key.startswith("export_tables_info_e1_from_1_to_")]
@@ -119,7 +122,9 @@ def test_an_export_says_what_it_holds(rds, s3, bucket):
     statuses = {each["target"].partition(".")[2]: each for each in read(infos[0])["perTableStatus"]}
     assert statuses["public.things"]["status"] == "COMPLETE"
     assert statuses["public.nothing"]["status"] == "COMPLETE"
-    assert statuses["public.skipped"]["status"] == "SKIPPED"
+    for table, why in (("skipped", "column 'a b'"), ("scratch", "an unlogged table")):
+        left_out = statuses[f"public.{table}"]
+        assert left_out["status"] == "SKIPPED" and left_out["warningMessage"].startswith(why)
     mappings = statuses["public.things"]["schemaMetadata"]["originalTypeMappings"]
     amount = next(each for each in mappings if each["columnName"] == "amount")
     assert (amount["originalType"], amount["expectedExportedType"]) == ("numeric", "binary (UTF8)")
@@ -136,7 +141,7 @@ def test_only_what_was_asked_for_is_exported(rds, database, s3, bucket):
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     with psycopg.connect(database) as connection:
         connection.execute("insert into other.things values (1)")
-    rds.create_snapshot("acme")
+    rds.create_snapshot("db:acme")
     rds.handle("StartExportTask", start(rds, bucket, ExportOnly=[f"{name}.other"]))
     finished(rds)
     folders = {key.split("/")[1] for key in keys(s3, bucket) if "/" in key}
@@ -144,7 +149,7 @@ def test_only_what_was_asked_for_is_exported(rds, database, s3, bucket):
 
 
 def test_refuses_what_rds_refuses(rds, s3, bucket):
-    rds.create_snapshot("acme")
+    rds.create_snapshot("db:acme")
     request = start(rds, bucket)
     rds.handle("StartExportTask", request)
     assert code(rds, "StartExportTask", request) == "ExportTaskAlreadyExists"
@@ -166,7 +171,7 @@ def test_big_tables_have_several_parts_and_nothing_is_lost(rds, database, s3, bu
     monkeypatch.setattr(rds_snapshot, "ROWS_PER_PART", 400)
     with psycopg.connect(database) as connection:
         connection.execute("insert into nothing select generate_series(1, 1000)")
-    rds.create_snapshot("acme")
+    rds.create_snapshot("db:acme")
     rds.handle("StartExportTask", start(rds, bucket))
     finished(rds)
     parts = [key for key in keys(s3, bucket) if "public.nothing/1/part-" in key]
@@ -176,20 +181,21 @@ def test_big_tables_have_several_parts_and_nothing_is_lost(rds, database, s3, bu
 
 
 def test_only_the_newest_snapshots_are_kept(rds):
-    made = [rds.create_snapshot("acme")["DBSnapshotIdentifier"] for _ in range(9)]
+    made = [rds.create_snapshot("db:acme")["DBSnapshotIdentifier"] for _ in range(9)]
     left = rds.handle("DescribeDBSnapshots", {})["DBSnapshots"]
     assert [each["DBSnapshotIdentifier"] for each in left] == made[-7:]
 
 
 def test_snapshots_and_unfinished_exports_survive_the_process(rds, s3, bucket, tmp_path):
-    first, second = rds.create_snapshot("acme"), rds.create_snapshot("acme")
+    first, second = rds.create_snapshot("db:acme"), rds.create_snapshot("db:acme")
     assert first["DBSnapshotIdentifier"] != second["DBSnapshotIdentifier"]
     request = start(rds, bucket)
     rds._start = lambda task: None  # the process dies before the export begins
     rds.handle("StartExportTask", request)
-    (tmp_path / "rds" / "snapshots" / "rds_acme-2020-01-01-00-00.partial").mkdir()
-    again = RdsExport(rds.backups.instances, s3, tmp_path / "rds")
-    assert finished(again)["Status"] == "COMPLETE"
+    unfinished = rds.backups.path(second["DBSnapshotArn"]).with_name("rds_acme-2020-01-01-00-00.partial")
+    unfinished.mkdir()
+    again = RdsExport(rds.backups.databases, s3, tmp_path / "rds")
+    assert finished(again)["Status"] == "COMPLETE" and not unfinished.exists()
     assert "export_info_e1.json" in keys(s3, bucket)
     listed = again.handle(
         "DescribeDBSnapshots", {"DBInstanceIdentifier": "acme", "SnapshotType": "automated"}
@@ -198,3 +204,110 @@ def test_snapshots_and_unfinished_exports_survive_the_process(rds, s3, bucket, t
         first["DBSnapshotIdentifier"],
         second["DBSnapshotIdentifier"],
     ]
+
+
+def test_a_cluster_has_snapshots_of_its_own(rds, s3, bucket):
+    rds.create_snapshot("db:acme")
+    rds.create_snapshot("cluster:acme")
+    found = rds.handle(
+        "DescribeDBClusterSnapshots", {"DBClusterIdentifier": "acme", "SnapshotType": "automated"}
+    )["DBClusterSnapshots"]
+    assert [each["DBClusterIdentifier"] for each in found] == ["acme"]
+    assert found[0]["DBClusterSnapshotIdentifier"].startswith("rds:acme-20")
+    assert ":cluster-snapshot:rds:acme-20" in found[0]["DBClusterSnapshotArn"]
+    rds.handle("StartExportTask", start(rds, bucket, SourceArn=found[0]["DBClusterSnapshotArn"]))
+    assert finished(rds)["Status"] == "COMPLETE"
+    assert any("public.things/1/part-" in key for key in keys(s3, bucket))
+
+
+@pytest.mark.parametrize("kind, word", [("db", ""), ("cluster", "Cluster")])
+def test_a_shared_snapshot_is_exported_by_its_copy_only(rds, s3, bucket, monkeypatch, kind, word):
+    monkeypatch.setattr(rds_backups, "COPY_SECONDS", 0.3)
+    owner, key = "444455556666", "arn:aws:kms:us-east-1:444455556666:key/k"
+    shared = rds.create_snapshot(f"{kind}:acme", owner, key)
+    arn, name = shared[f"DB{word}SnapshotArn"], f"DB{word}SnapshotIdentifier"
+    assert (shared["SnapshotType"], shared[name], shared["KmsKeyId"]) == ("shared", arn, key)
+    describe, of = f"DescribeDB{word}Snapshots", "DBClusterIdentifier" if word else "DBInstanceIdentifier"
+    listed = lambda **request: [each[name] for each in rds.handle(describe, request)[f"DB{word}Snapshots"]]  # noqa: E731
+    assert listed() == listed(SnapshotType="manual") == listed(SnapshotType="shared", **{of: "acme"}) == []
+    assert listed(SnapshotType="shared") == listed(IncludeShared=True) == [arn]
+    request = {
+        "ExportTaskIdentifier": "e1",
+        "SourceArn": arn,
+        "S3BucketName": bucket,
+        "S3Prefix": "exports",
+        "IamRoleArn": "role",
+        "KmsKeyId": "our-key",
+    }
+    assert code(rds, "StartExportTask", request) == "DBSnapshotNotFound"
+
+    copying = {f"Source{name}": arn, f"Target{name}": "our-copy"}
+    assert code(rds, f"CopyDB{word}Snapshot", copying) == "KMSKeyNotAccessibleFault"
+    copying["KmsKeyId"] = "our-key"
+    copy = rds.handle(f"CopyDB{word}Snapshot", copying)[f"DB{word}Snapshot"]
+    assert (copy["Status"], copy["KmsKeyId"], copy["SnapshotType"]) == ("creating", "our-key", "manual")
+    assert code(rds, f"CopyDB{word}Snapshot", copying).startswith(f"DB{word}SnapshotAlreadyExists")
+    taken = "SnapshotCreateTime" if word else "OriginalSnapshotCreateTime"
+    assert copy[taken] == shared[taken]
+    request["SourceArn"] = copy[f"DB{word}SnapshotArn"]
+    assert code(rds, "StartExportTask", request) == "InvalidExportSourceState"
+    assert code(rds, f"DeleteDB{word}Snapshot", {name: "our-copy"}).startswith("InvalidDB")
+    time.sleep(0.4)
+    rds.handle("StartExportTask", request)
+    assert finished(rds)["Status"] == "COMPLETE"
+    assert any("public.things/1/part-" in key for key in keys(s3, bucket))
+    rds.handle(f"DeleteDB{word}Snapshot", {name: "our-copy"})
+    assert listed() == [] and listed(IncludeShared=True) == [arn]
+    assert rds.backups.path(arn).exists()
+
+
+def test_the_copy_of_an_unencrypted_snapshot_of_a_cluster_stays_unencrypted(rds):
+    shared = rds.create_snapshot("cluster:acme", "444455556666")
+    copying = {
+        "SourceDBClusterSnapshotIdentifier": shared["DBClusterSnapshotArn"],
+        "TargetDBClusterSnapshotIdentifier": "our-copy",
+    }
+    refused = code(rds, "CopyDBClusterSnapshot", copying | {"KmsKeyId": "our-key"})
+    assert refused == "InvalidParameterCombination"
+    copy = rds.handle("CopyDBClusterSnapshot", copying)["DBClusterSnapshot"]
+    assert copy["StorageEncrypted"] is False
+
+
+def test_at_most_five_exports_are_under_way_in_an_account_whose_ever_they_are(rds, s3, bucket):
+    first, second = rds.create_snapshot("db:acme"), rds.create_snapshot("db:acme")
+    rds.occupy(5)
+    assert code(rds, "StartExportTask", start(rds, bucket)) == "ExportTaskLimitReachedFault"
+    rds.occupy(4)
+    rds._start = lambda task: None
+    rds.handle("StartExportTask", start(rds, bucket))
+    same = start(rds, bucket, "e2")
+    assert code(rds, "StartExportTask", same) == "InvalidExportSourceState"
+    other = start(rds, bucket, "e2", SourceArn=first["DBSnapshotArn"])
+    assert code(rds, "StartExportTask", other) == "ExportTaskLimitReachedFault"
+    rds.occupy(3)
+    assert rds.handle("StartExportTask", other)["Status"] == "STARTING"
+    assert second["DBSnapshotArn"] == same["SourceArn"]
+
+
+@pytest.mark.parametrize(
+    "action, request_, expected",
+    [
+        (
+            "StartExportTask",
+            {"SourceArn": "arn:aws:rds:r:1:snapshot:rds:a"},
+            "arn:aws:rds:r:1:snapshot:rds:a",
+        ),
+        ("DescribeExportTasks", {"ExportTaskIdentifier": "e"}, "*"),
+        ("DescribeDBSnapshots", {"DBInstanceIdentifier": "acme"}, "arn:aws:rds:r:1:db:acme"),
+        ("DescribeDBSnapshots", {"SnapshotType": "shared"}, "arn:aws:rds:r:1:snapshot:*"),
+        ("DescribeDBClusterSnapshots", {"DBClusterIdentifier": "acme"}, "arn:aws:rds:r:1:cluster:acme"),
+        (
+            "CopyDBClusterSnapshot",
+            {"SourceDBClusterSnapshotIdentifier": "theirs", "TargetDBClusterSnapshotIdentifier": "ours"},
+            "arn:aws:rds:r:1:cluster-snapshot:ours",
+        ),
+        ("DeleteDBSnapshot", {"DBSnapshotIdentifier": "ours"}, "arn:aws:rds:r:1:snapshot:ours"),
+    ],
+)
+def test_iam_looks_at_what_a_request_names(action, request_, expected):
+    assert rds_iam.resource(action, request_, "r", "1") == expected

@@ -1,4 +1,4 @@
-{#- Fails when the model has not exactly as many rows as `other`: with a unique key, no row was lost, none was doubled. -#}
+{#- Fails when the model has not exactly as many rows as `other`: with a unique key, none was lost, none doubled. -#}
 {% test same_count_as(model, other) %}
     with
     here as (select count(*) as found from {{ model }}),

@@ -14,6 +14,10 @@ const rowsOf = (days: number, status = 'open'): Rows =>
     amount: '10.50',
     _p_status: status,
     _p_country: i % 2 === 0 ? 'DE' : null,
+    _rank_0: i + 1,
+    _total_0: days,
+    _rank_1: Math.floor(i / 2) + 1,
+    _total_1: i % 2 === 0 ? Math.ceil(days / 2) : Math.floor(days / 2),
   }));
 
 function setUp(rows: Rows = rowsOf(30)) {
@@ -61,6 +65,13 @@ it('publishes what is then answered, digit for digit and in order', async () => 
     count: 0,
     total: 0,
   });
+});
+
+it('publishes the first thousand of each filter, and says how many there are', async () => {
+  const { publish, get, dynamo } = setUp(rowsOf(1003).map((row) => ({ ...row, _p_country: null, _total_0: 1003 })));
+  await publish({ runId: 'run-1' });
+  expect(dynamo.all().filter((item) => 'row' in item)).toHaveLength(1000);
+  expect(JSON.parse((await get('/analytics/orders?status=open')).text)).toMatchObject({ count: 1000, total: 1003 });
 });
 
 it('replaces a version at once, and lets the old one expire', async () => {

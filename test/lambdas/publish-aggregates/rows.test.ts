@@ -3,11 +3,23 @@ import { groupRows, rowJson, selectSql } from '../../../lambdas/publish-aggregat
 import type { Endpoint } from '../../../lambdas/shared/endpoint';
 import { endpoint } from '../fakes';
 
-it('selects the columns and the parameters, large numbers as text', () => {
+it('selects the columns and the parameters, large numbers as text, and the first thousand of each filter', () => {
+  const order = 'order by m."delivery_date" asc, m."orders" desc';
   expect(selectSql(endpoint)).toBe(
     'select "delivery_date", cast("orders" as varchar) as "orders", cast("amount" as varchar) as "amount", ' +
-      'cast("status" as varchar) as "_p_status", cast("country" as varchar) as "_p_country" ' +
-      'from gold."orders_by_delivery_date" as m order by m."delivery_date" asc, m."orders" desc',
+      'cast("status" as varchar) as "_p_status", cast("country" as varchar) as "_p_country", ' +
+      '_rank_0, _total_0, _rank_1, _total_1 from (select m.*, ' +
+      `row_number() over (partition by "status" ${order}) as _rank_0, ` +
+      'count(*) over (partition by "status") as _total_0, ' +
+      `row_number() over (partition by "status", "country" ${order}) as _rank_1, ` +
+      'count(*) over (partition by "status", "country") as _total_1 ' +
+      'from gold."orders_by_delivery_date" as m) as m ' +
+      'where (_rank_0 <= 1000 and "status" is not null) ' +
+      `or (_rank_1 <= 1000 and "status" is not null and "country" is not null) ${order}`,
+  );
+  expect(selectSql({ ...endpoint, parameters: [], order: [], columns: [endpoint.columns[0]] })).toBe(
+    'select "delivery_date", _rank_0, _total_0 from (select m.*, row_number() over () as _rank_0, ' +
+      'count(*) over () as _total_0 from gold."orders_by_delivery_date" as m) as m where (_rank_0 <= 1000)',
   );
 });
 
@@ -53,22 +65,38 @@ it('refuses a row that the serving table does not take', () => {
 });
 
 it('groups the rows by each set of parameters that can be asked for', () => {
-  const row = (orders: string, status: string | null, country: string | null) => ({
+  const row = (orders: string, status: string | null, country: string | null, ranks: number[]) => ({
     delivery_date: '2026-01-01',
     orders,
     amount: '1.00',
     _p_status: status,
     _p_country: country,
+    _rank_0: ranks[0],
+    _total_0: 2002,
+    _rank_1: ranks[1],
+    _total_1: 1,
   });
-  const groups = groupRows(endpoint, [row('1', 'open', 'D&E'), row('2', 'open', null), row('3', null, 'FR')]);
-  const numbers = [...groups].map(([filter, rows]) => [
+  const groups = groupRows(endpoint, [
+    row('1', 'open', 'D&E', [1, 1]),
+    row('2', 'open', null, [1000, 1]),
+    // Only its country makes it one of the first.
+    row('3', 'open', 'FR', [1001, 1]),
+    row('4', null, 'FR', [1, 1]),
+  ]);
+  const numbers = [...groups].map(([filter, { rows, total }]) => [
     filter,
     rows.map((r) => (JSON.parse(r) as { orders: number }).orders),
+    total,
   ]);
   expect(numbers).toEqual([
-    ['status=open', [1, 2]],
-    ['country=D%26E&status=open', [1]],
+    ['status=open', [1, 2], 2002],
+    ['country=D%26E&status=open', [1], 1],
+    ['country=FR&status=open', [3], 1],
   ]);
+});
+
+it('answers an endpoint without parameters that has no rows', () => {
+  expect([...groupRows({ ...endpoint, parameters: [] }, [])]).toEqual([['', { rows: [], total: 0 }]]);
 });
 
 it('refuses an endpoint with too many optional parameters', () => {

@@ -2,12 +2,20 @@ import { answerProxy } from '../../../lambdas/serve-analytics/adapter';
 import { makeApp } from '../../../lambdas/serve-analytics/app';
 import { asOf } from '../../../lambdas/serve-analytics/health';
 import { snapshotPosition } from '../../../lambdas/shared/position';
-import { awsError, contract, fake, platform } from '../fakes';
+import { awsError, contract, endpoint, fake, platform } from '../fakes';
 import { fakeDynamo, type Item } from '../fake-dynamo';
 
 beforeEach(() => jest.spyOn(console, 'log').mockImplementation(() => undefined));
 
 const NOW = new Date('2026-11-20T06:00:00Z');
+
+const deps = (dynamo = fakeDynamo().client) => ({
+  platform: platform(),
+  dynamo,
+  servingTable: 'serving',
+  runsTable: 'runs',
+  now: () => NOW,
+});
 
 function setUp(...items: Item[]) {
   const dynamo = fakeDynamo();
@@ -18,13 +26,7 @@ function setUp(...items: Item[]) {
     contract({ dataset: 'notes', freshnessHours: undefined }),
   ];
   const sources = [...platform().sources, { kind: 'collector', name: 'clicks', dataset: 'clicks' } as const];
-  const app = makeApp({
-    platform: platform({ contracts, sources }),
-    dynamo: dynamo.client,
-    servingTable: 'serving',
-    runsTable: 'runs',
-    now: () => NOW,
-  });
+  const app = makeApp({ ...deps(dynamo.client), platform: platform({ contracts, sources }) });
   const get = async (path: string) => {
     const response = await app.request(path);
     return {
@@ -46,6 +48,10 @@ describe('a question that can not be answered', () => {
     ['?status=open&limit=0', 400, 'Parameter limit is "0"; a whole number from 1 to 1000 is allowed'],
     ['?status=open&limit=1001', 400, 'Parameter limit is "1001"; a whole number from 1 to 1000 is allowed'],
     ['?status=open&limit=ten', 400, 'Parameter limit is "ten"; a whole number from 1 to 1000 is allowed'],
+    ['?status=open&limit=', 400, 'Parameter limit is ""; a whole number from 1 to 1000 is allowed'],
+    ['?status=open&limit=-1', 400, 'Parameter limit is "-1"; a whole number from 1 to 1000 is allowed'],
+    ['?status=open&limit=2.5', 400, 'Parameter limit is "2.5"; a whole number from 1 to 1000 is allowed'],
+    ['?status=open&limit=1&limit=2', 400, 'Parameter limit is ["1","2"]; a whole number from 1 to 1000 is allowed'],
     ['?status=open', 503, "/analytics/orders has not been published yet; the pipeline's next run publishes it"],
   ])('%s is answered %i: %s', async (query, status, error) => {
     const answer = await setUp().get(`/analytics/orders${query}`);
@@ -56,7 +62,10 @@ describe('a question that can not be answered', () => {
   it('lists the paths that there are', async () => {
     await expect(setUp().get('/analytics/nothing')).resolves.toMatchObject({
       status: 404,
-      body: { error: 'No GET /analytics/nothing here', paths: ['/health', '/openapi.json', '/analytics/orders'] },
+      body: {
+        error: 'No GET /analytics/nothing here',
+        paths: ['/health', '/docs', '/openapi.json', '/analytics/orders'],
+      },
     });
   });
 
@@ -157,6 +166,34 @@ it('describes itself', async () => {
     ['limit', false],
   ]);
   expect(JSON.stringify(responses)).toContain('"format":"int64"');
+});
+
+describe('/docs', () => {
+  it('shows each path, its parameters with the values allowed, and the fields of its answer', async () => {
+    const response = await setUp().app.request('/docs');
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8']);
+    const page = await response.text();
+    for (const shown of [
+      '<h2><code>GET /health</code></h2>',
+      '<h2><code>GET /analytics/orders</code></h2><p>Orders by delivery date and status</p>',
+      '<td><code>status</code></td><td>required</td><td><code>open</code>, <code>shipped</code></td>',
+      '<td><code>country</code></td><td>optional</td><td>string</td>',
+      '<td><code>limit</code></td><td>optional</td><td>integer from 1 to 1000, otherwise 1000</td>',
+      '<td><code>data[].orders</code></td><td>int64</td><td>How many.</td>',
+      '<td><code>400</code></td><td>A parameter is missing, unknown or not allowed</td>',
+    ]) {
+      expect(page).toContain(shown);
+    }
+  });
+
+  it('loads nothing, runs nothing, and shows a text as text', async () => {
+    const wicked = { ...endpoint, summary: `<script>alert("1")</script> & 'more'` };
+    const response = await makeApp({ ...deps(), platform: platform({ endpoints: [wicked] }) }).request('/docs');
+    const page = await response.text();
+    expect(page).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; &#39;more&#39;');
+    expect(page).not.toMatch(/<script|<link|<img|src=|https?:/);
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+  });
 });
 
 it('answers API Gateway behind a stage, whose query is decoded', async () => {

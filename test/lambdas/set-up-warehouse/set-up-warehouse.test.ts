@@ -1,20 +1,40 @@
+import { RedshiftServerlessClient, type UsageLimit } from '@aws-sdk/client-redshift-serverless';
 import { makeHandler } from '../../../lambdas/set-up-warehouse';
 import { statements } from '../../../lambdas/set-up-warehouse/statements';
-import { noSleep } from '../fakes';
+import { fake, noSleep } from '../fakes';
 import { fakeRedshift } from '../fake-redshift';
 
 beforeEach(() => jest.spyOn(console, 'log').mockImplementation(() => undefined));
 
 const env = {
   WORKGROUP: 'moraine-dev',
+  WORKGROUP_ARN: 'arn:workgroup',
+  NAMESPACE: 'moraine-dev',
   DATABASE: 'warehouse',
-  SECRET_ARN: 'secret',
+  USAGE_LIMIT: '{"rpuHours":16,"action":"deactivate"}',
   SPECTRUM_ROLE_ARN: 'arn:aws:iam::1:role/lake',
   SILVER_DATABASE: 'dev_silver',
   DBT_ROLE: 'Dbt-Role',
   PUBLISH_ROLE: 'Publish-Role',
 };
 const create = { RequestType: 'Create', ResourceProperties: { ServiceToken: 'x' } };
+
+/** Redshift Serverless's own API, with limits one a page. */
+function fakeServerless(limits: UsageLimit[] = [], secret: string | undefined = 'secret') {
+  return fake(new RedshiftServerlessClient({ region: 'us-east-1' }), {
+    GetNamespace: () => ({ namespace: { adminPasswordSecretArn: secret } }),
+    ListUsageLimits: ({ nextToken }: { nextToken?: string }) => {
+      const at = Number(nextToken ?? 0);
+      return {
+        usageLimits: limits.slice(at, at + 1),
+        nextToken: at + 1 < limits.length ? String(at + 1) : undefined,
+      };
+    },
+    CreateUsageLimit: (input: UsageLimit) => limits.push({ ...input, usageLimitId: `limit-${limits.length}` }),
+    UpdateUsageLimit: (input: UsageLimit) =>
+      Object.assign(limits.find((limit) => limit.usageLimitId === input.usageLimitId) ?? {}, input),
+  });
+}
 
 it('reads, in order', () => {
   const surroundings = { silverDatabase: "o'silver", spectrumRoleArn: 'arn', dbtRole: 'Dbt', publishRole: 'Pub' };
@@ -41,7 +61,7 @@ it('runs all statements as the administrator, and again when users are there', a
     users.add(sql);
     return [];
   });
-  const handler = makeHandler({ env, redshift, sleep: noSleep });
+  const handler = makeHandler({ env, redshift, serverless: fakeServerless(), sleep: noSleep });
   const answer = { PhysicalResourceId: 'moraine-dev-set-up', Data: { Statements: '11' } };
   await expect(handler(create)).resolves.toEqual(answer);
   await expect(handler({ ...create, RequestType: 'Update' })).resolves.toEqual(answer);
@@ -52,7 +72,7 @@ it('runs all statements as the administrator, and again when users are there', a
 
 it('fails with the statement and Redshift’s message', async () => {
   const redshift = fakeRedshift((sql) => (sql.includes('external') ? new Error('role is not attached') : []));
-  await expect(makeHandler({ env, redshift, sleep: noSleep })(create)).rejects.toThrow(
+  await expect(makeHandler({ env, redshift, serverless: fakeServerless(), sleep: noSleep })(create)).rejects.toThrow(
     /role is not attached in statement 0: create external schema/,
   );
 });
@@ -60,6 +80,48 @@ it('fails with the statement and Redshift’s message', async () => {
 it('does nothing on delete', async () => {
   const redshift = fakeRedshift(() => []);
   const event = { ...create, RequestType: 'Delete', PhysicalResourceId: 'p' };
-  await expect(makeHandler({ env, redshift })(event)).resolves.toEqual({ PhysicalResourceId: 'p' });
-  expect(redshift.sent).toEqual([]);
+  const serverless = fakeServerless();
+  await expect(makeHandler({ env, redshift, serverless })(event)).resolves.toEqual({ PhysicalResourceId: 'p' });
+  expect([...redshift.sent, ...serverless.sent]).toEqual([]);
+});
+
+describe('the usage limit', () => {
+  const set = { resourceArn: 'arn:workgroup', usageType: 'serverless-compute' as const };
+  const setUp = async (serverless: ReturnType<typeof fakeServerless>, more: Record<string, string> = {}) => {
+    const redshift = fakeRedshift(() => []);
+    await makeHandler({ env: { ...env, ...more }, redshift, serverless, sleep: noSleep })(create);
+    return serverless.sent.map(({ name }) => name).filter((name) => /^(Create|Update)/.test(name));
+  };
+
+  it('is made once, and left alone while it is as wanted', async () => {
+    const limits: UsageLimit[] = [];
+    expect(await setUp(fakeServerless(limits))).toEqual(['CreateUsageLimit']);
+    expect(await setUp(fakeServerless(limits))).toEqual([]);
+    expect(limits).toEqual([
+      { ...set, period: 'daily', amount: 16, breachAction: 'deactivate', usageLimitId: 'limit-0' },
+    ]);
+  });
+
+  it('is changed, beside the limits of others', async () => {
+    const limits: UsageLimit[] = [
+      { ...set, period: 'monthly', amount: 100, usageLimitId: 'theirs' },
+      { ...set, period: 'daily', amount: 16, breachAction: 'deactivate', usageLimitId: 'ours' },
+    ];
+    const changed = { USAGE_LIMIT: '{"rpuHours":32,"action":"log"}' };
+    expect(await setUp(fakeServerless(limits), changed)).toEqual(['UpdateUsageLimit']);
+    expect(limits.map(({ amount }) => amount)).toEqual([100, 32]);
+    expect(limits[1].breachAction).toBe('log');
+  });
+
+  it('is raised before the first statement, which a workgroup beyond its limit would refuse', async () => {
+    const limits: UsageLimit[] = [];
+    const redshift = fakeRedshift(() => (limits.length === 0 ? new Error('over the limit') : []));
+    const deps = { env, redshift, serverless: fakeServerless(limits), sleep: noSleep };
+    await expect(makeHandler(deps)(create)).resolves.toBeDefined();
+  });
+});
+
+it('says when nobody manages the password', async () => {
+  const deps = { env, redshift: fakeRedshift(() => []), serverless: fakeServerless([], ''), sleep: noSleep };
+  await expect(makeHandler(deps)(create)).rejects.toThrow('Namespace moraine-dev has no adminPasswordSecretArn');
 });

@@ -1,7 +1,7 @@
 import { RDSClient, type DBSnapshot, type ExportTask, type StartExportTaskCommandInput } from '@aws-sdk/client-rds';
 import fc from 'fast-check';
 import { makeHandler } from '../../../lambdas/start-export';
-import { exportId, newest } from '../../../lambdas/start-export/snapshot';
+import { exportId } from '../../../lambdas/start-export/snapshot';
 import { awsError, fake, platform } from '../fakes';
 import { fakeDynamo } from '../fake-dynamo';
 
@@ -13,12 +13,12 @@ const env = {
   EXPORT_ROLE_ARN: 'role',
   EXPORT_KEY_ARN: 'key',
   RUNS_TABLE: 'runs',
-  DB_INSTANCES: '{"operations":"shop-db"}',
+  DATABASES: '{"operations":{"instance":"shop-db"}}',
   SNAPSHOT_TYPE: 'automated',
 };
 const snapshot = (day: string, more: Partial<DBSnapshot> = {}): DBSnapshot => ({
-  DBSnapshotIdentifier: `rds:shop-db-${day}-04-05`,
-  DBSnapshotArn: `arn:${day}`,
+  DBSnapshotArn: `arn:aws:rds:eu-central-1:111122223333:snapshot:rds:shop-db-${day}-04-05`,
+  DBInstanceIdentifier: 'shop-db',
   SnapshotCreateTime: new Date(`${day}T04:05:06.789Z`),
   Status: 'available',
   ...more,
@@ -62,7 +62,7 @@ it('exports the newest snapshot that is available, and the declared tables only'
   });
   expect(rds.sent.at(-1)?.input).toEqual({
     ExportTaskIdentifier: answer.exportId,
-    SourceArn: 'arn:2026-11-20',
+    SourceArn: 'arn:aws:rds:eu-central-1:111122223333:snapshot:rds:shop-db-2026-11-20-04-05',
     S3BucketName: 'landing',
     S3Prefix: 'exports',
     IamRoleArn: 'role',
@@ -120,9 +120,12 @@ it('exports the same snapshot again when the source has another table', () => {
   expect(exportId(one, ['d.s.b', 'd.s.a'])).toBe(exportId(one, ['d.s.a', 'd.s.b']));
 });
 
-it('takes a copied snapshot by the time of its original', () => {
-  const copy = snapshot('2026-11-20', { OriginalSnapshotCreateTime: new Date('2026-11-01T00:00:00Z') });
-  expect(newest([copy, snapshot('2026-11-19')])?.arn).toBe('arn:2026-11-19');
+it('takes a copied snapshot by the time of its original', async () => {
+  const { run } = setUp([
+    snapshot('2026-11-20', { OriginalSnapshotCreateTime: new Date('2026-11-01T00:00:00Z') }),
+    snapshot('2026-11-19'),
+  ]);
+  await expect(run()).resolves.toMatchObject({ snapshotId: 'rds:shop-db-2026-11-19-04-05' });
 });
 
 it('names exports within RDS’s rules, whatever the snapshot is called', () => {
@@ -136,16 +139,12 @@ it('names exports within RDS’s rules, whatever the snapshot is called', () => 
 });
 
 it.each<[string, () => Promise<unknown>, string]>([
-  [
-    'no snapshot',
-    () => setUp([]).run(),
-    'RDS instance shop-db has no automated snapshot that is available; wait for the first',
-  ],
+  ['no snapshot', () => setUp([]).run(), 'db:shop-db has no automated snapshot that is available; wait for the first'],
   ['an unknown source', () => setUp([]).run({ source: 'x' }), 'No database source "x": there are operations'],
   [
-    'no instance',
-    () => setUp([]).run(undefined, { ...env, DB_INSTANCES: '{}' }),
-    'Source operations has no instance here; name it in config/',
+    'no database',
+    () => setUp([]).run(undefined, { ...env, DATABASES: '{}' }),
+    'Source operations has no database here; name it in config/',
   ],
   ['no source', () => setUp([]).run({}), 'start-export: source'],
 ])('says in one line: %s', async (_, run, message) => {

@@ -1,0 +1,23 @@
+with
+
+orders as (
+
+    select * from {{ ref('fct_orders') }}
+
+),
+
+final as (
+
+    select
+        status,
+        customer_id,
+        count(*) as orders
+
+    from orders
+    group by
+        status,
+        customer_id
+
+)
+
+select * from final

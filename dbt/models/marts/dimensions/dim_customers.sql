@@ -1,0 +1,1 @@
+{{ history_of('customers', ref('stg_operations__customers')) }}

@@ -1,0 +1,1 @@
+{{ history_of('products', ref('stg_operations__products')) }}

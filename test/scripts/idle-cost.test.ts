@@ -1,0 +1,29 @@
+import { idleTable, idleUnits, prices, type Template } from '../../scripts/idle-cost';
+
+const resource = (Type: string, Properties?: Record<string, unknown>) => ({ Type, Properties });
+const template = (...resources: Template['Resources'][string][]): Template => ({
+  Resources: Object.fromEntries(resources.map((one, index) => [`Resource${index}`, one])),
+});
+const units = (...templates: Template[]) =>
+  Object.fromEntries(idleUnits(templates).map((count, index) => [prices[index].what, count]));
+
+test('an interface endpoint costs in each zone, a gateway endpoint nothing', () => {
+  const one = template(
+    resource('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Interface', SubnetIds: ['a', 'b', 'c'] }),
+    resource('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Gateway', RouteTableIds: ['a'] }),
+  );
+  expect(units(one)).toMatchObject({ 'interface endpoints': 3, secrets: 0 });
+});
+
+test("the warehouse's managed secret counts beside our own, over all stacks", () => {
+  const warehouse = template(resource('AWS::RedshiftServerless::Namespace', { ManageAdminPassword: true }));
+  expect(units(warehouse, template(resource('AWS::SecretsManager::Secret')))).toMatchObject({ secrets: 2 });
+});
+
+test('the table sums up each environment', () => {
+  const waf = template(resource('AWS::WAFv2::WebACL', { Rules: [{}, {}] }), resource('AWS::KMS::Key'));
+  const table = idleTable({ dev: [], prod: [waf] });
+  expect(table).toMatch(/^\| a month +\| price +\| dev +\| prod +\|$/m);
+  expect(table).toMatch(/^\| rules of web ACLs +\| \$1.00 a rule or group +\| 0 +\| 2: \$2.00 +\|$/m);
+  expect(table).toMatch(/^\| \*\*all\*\* +\| +\| \*\*\$0.00\*\* +\| \*\*\$8.00\*\* +\|$/m);
+});

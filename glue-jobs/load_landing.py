@@ -61,7 +61,11 @@ def parse_pages(pages: DataFrame, dataset: Contract, manifest: Manifest) -> Data
     `_ordinal` (page and row)."""
     path = json_path.steps(manifest.select.records)
     names = [column.name for column in dataset.columns]
-    fields = {name: json_path.steps(manifest.select.fields.get(name, f"$.{name}")) for name in names}
+    # Pages that were fetched under a column's former name have it there.
+    fields = {
+        column.name: [json_path.steps(manifest.select.fields.get(name, f"$.{name}")) for name in column.names]
+        for column in dataset.columns
+    }
     record = t.StructType([t.StructField(name, t.StringType()) for name in names])
 
     @f.udf(returnType=t.ArrayType(record))
@@ -116,6 +120,7 @@ def load(spark: SparkSession, dataset: Contract, environment: str, folder: str) 
             f"{folder} holds {manifest.dataset}, not {dataset.dataset}; give that dataset's folder"
         )
     names = tables.of(environment, dataset.dataset)
+    tables.require_columns(spark, names, dataset)
     identity = {tables.EXPORT_ID: f"{manifest.source}/{manifest.run}", tables.DATASET: dataset.dataset}
     if loaded := Snapshots(spark, names.bronze).find(identity):
         return json.loads(loaded[tables.COUNTS]) | {"skipped": True}

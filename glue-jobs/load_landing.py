@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql import types as t
 
-from common import arguments, contract, json_path, landing, position, quarantine, rules, runs, tables
+from common import arguments, bronze, contract, json_path, landing, position, quarantine, rules, runs, tables
 from common.contract import Contract
 from common.iceberg import Snapshots
 
@@ -151,11 +151,8 @@ def load(spark: SparkSession, dataset: Contract, environment: str, folder: str) 
         if found["quarantined"] and not Snapshots(spark, names.quarantine).find(identity):
             rejected = quarantine.shape(rejects(checked), dataset.dataset, now)
             quarantine.append(rejected, names.quarantine, dataset.dataset, identity)
-        writer = transform(checked, dataset, landed, now).writeTo(names.bronze)
-        writer = writer.option("distribution-mode", "none")
-        for name, value in (identity | {tables.COUNTS: json.dumps(counts)}).items():
-            writer = writer.option(f"snapshot-property.{name}", value)
-        writer.append()
+        rows = transform(checked, dataset, landed, now)
+        bronze.append(rows, names.bronze, identity | {tables.COUNTS: json.dumps(counts)})
     return counts | {"skipped": False}
 
 

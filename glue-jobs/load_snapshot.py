@@ -23,7 +23,7 @@ from operator import and_
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
 
-from common import arguments, contract, landing, position, quarantine, rules, runs, tables
+from common import arguments, bronze, contract, landing, position, quarantine, rules, runs, tables
 from common.contract import Contract
 from common.iceberg import Snapshots
 from common.merging import merge
@@ -193,14 +193,11 @@ def load(
             if found.quarantined and not Snapshots(spark, names.quarantine).find(identity):
                 rejected = quarantine.shape(rejects(rows, snapshot), dataset.dataset, now)
                 quarantine.append(rejected, names.quarantine, dataset.dataset, identity)
-            writer = changes.writeTo(names.bronze).option("distribution-mode", "none")
-            for name, value in (identity | {tables.COUNTS: json.dumps(counts)}).items():
-                writer = writer.option(f"snapshot-property.{name}", value)
-            writer.append()
+            bronze.append(changes, names.bronze, identity | {tables.COUNTS: json.dumps(counts)})
     return counts | {"skipped": False}
 
 
-def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, bronze: str) -> None:
+def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, table: str) -> None:
     """Raises FileNotFoundError when an export without files for its table would delete live rows of silver."""
     live = silver.where(~f.col("_is_deleted") & (f.col("_position") < snapshot.position)).count()
     if live:
@@ -208,7 +205,7 @@ def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, bron
             f"{dataset.dataset}: export {snapshot.export_id} has no .parquet file for it and silver still has "
             f"{live} live row(s) older than the export; an emptied table can't be told from a failed export, "
             "so nothing was deleted. Check the table at the source: if it has rows, load a new export; if it "
-            f"is truly empty, append a row to {bronze} with _op 'truncate', _position "
+            f"is truly empty, append a row to {table} with _op 'truncate', _position "
             f"'{snapshot.position}' and nulls elsewhere, and load again"
         )
 

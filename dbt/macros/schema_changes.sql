@@ -66,7 +66,8 @@
 
 {#- The first values of a column that a dimension got are no change of its rows: the source had them, and nobody asked.
     So the build that first finds some fills them into the versions that are current, and opens no others. From then on
-    each difference is a version. Until then the column's comment says that it waits. -#}
+    each difference is a version. Until then the column's comment says that it waits.
+    https://docs.aws.amazon.com/redshift/latest/dg/r_COMMENT.html -#}
 {% macro take_first_values() -%}
     {%- set dataset = model.config.meta.reconciles -%}
     {%- set silver = source('silver', dataset) -%}

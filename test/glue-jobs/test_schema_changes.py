@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import load_snapshot
 import pytest
-from lakes import ENVIRONMENT, START, append, contract_of, silver
+from lakes import ENVIRONMENT, START, append, contract_of, fresh_silver, silver
 
 from common.algebra import Change
 from common.contract import Column, ContractError
@@ -178,6 +178,7 @@ def test_an_older_contract_narrows_nothing_and_keeps_what_it_does_not_know(make_
     schema = "id long, amount string, n long"
     result = load(lake, older, 3, schema, (1, "1.00", 1), (2, str(BIG), LONG), (3, "3.00", 3))
     assert (result["quarantined"], result["deleted"]) == (1, 0)
+    assert {row["_missing"] for row in lake.rows(lake.bronze, f"_position = '{p(3)}'")} == {"kind"}
     lake.contract = newer
     assert values(lake) == {
         1: {"amount": CENT, "n": 1, "kind": "a"},
@@ -197,3 +198,14 @@ def test_a_contract_from_before_a_rename_is_refused_in_one_line_and_changes_noth
     ):
         merge(lake.spark, OLD, ENVIRONMENT)
     assert lake.snapshots(lake.silver) == 0
+
+
+def test_rows_from_a_rollback_are_no_nulls_to_the_newer_contract(make_lake):
+    older = contract_of("bills", [("id", "bigint", "key"), ("n", "int", "")])
+    newer = contract_of("bills", [("id", "bigint", "key"), ("n", "int", ""), ("kind", "varchar(5)", "")])
+    lake = make_lake(newer)
+    append(lake, [Change("upsert", p(1), (1,), {"n": 1, "kind": "a"})])
+    load(lake, older, 2, "id long, n int", (1, 2))
+    fresh_silver(lake)
+    merge(lake.spark, newer, ENVIRONMENT)
+    assert values(lake) == {1: {"n": 2, "kind": "a"}}

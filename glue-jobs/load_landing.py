@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql import types as t
 
-from common import arguments, contract, json_path, landing, position, quarantine, rules, runs, tables
+from common import arguments, bronze, contract, json_path, landing, position, quarantine, rules, runs, tables
 from common.contract import Contract
 from common.iceberg import Snapshots
 
@@ -61,7 +61,11 @@ def parse_pages(pages: DataFrame, dataset: Contract, manifest: Manifest) -> Data
     `_ordinal` (page and row)."""
     path = json_path.steps(manifest.select.records)
     names = [column.name for column in dataset.columns]
-    fields = {name: json_path.steps(manifest.select.fields.get(name, f"$.{name}")) for name in names}
+    # Pages that were fetched under a column's former name have it there.
+    fields = {
+        column.name: [json_path.steps(manifest.select.fields.get(name, f"$.{name}")) for name in column.names]
+        for column in dataset.columns
+    }
     record = t.StructType([t.StructField(name, t.StringType()) for name in names])
 
     @f.udf(returnType=t.ArrayType(record))
@@ -116,6 +120,7 @@ def load(spark: SparkSession, dataset: Contract, environment: str, folder: str) 
             f"{folder} holds {manifest.dataset}, not {dataset.dataset}; give that dataset's folder"
         )
     names = tables.of(environment, dataset.dataset)
+    tables.require_columns(spark, names, dataset)
     identity = {tables.EXPORT_ID: f"{manifest.source}/{manifest.run}", tables.DATASET: dataset.dataset}
     if loaded := Snapshots(spark, names.bronze).find(identity):
         return json.loads(loaded[tables.COUNTS]) | {"skipped": True}
@@ -146,11 +151,8 @@ def load(spark: SparkSession, dataset: Contract, environment: str, folder: str) 
         if found["quarantined"] and not Snapshots(spark, names.quarantine).find(identity):
             rejected = quarantine.shape(rejects(checked), dataset.dataset, now)
             quarantine.append(rejected, names.quarantine, dataset.dataset, identity)
-        writer = transform(checked, dataset, landed, now).writeTo(names.bronze)
-        writer = writer.option("distribution-mode", "none")
-        for name, value in (identity | {tables.COUNTS: json.dumps(counts)}).items():
-            writer = writer.option(f"snapshot-property.{name}", value)
-        writer.append()
+        rows = transform(checked, dataset, landed, now)
+        bronze.append(rows, names.bronze, identity | {tables.COUNTS: json.dumps(counts)})
     return counts | {"skipped": False}
 
 

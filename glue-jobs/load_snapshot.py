@@ -23,7 +23,7 @@ from operator import and_
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
 
-from common import arguments, contract, landing, position, quarantine, rules, runs, tables
+from common import arguments, bronze, contract, landing, position, quarantine, rules, runs, tables
 from common.contract import Contract
 from common.iceberg import Snapshots
 from common.merging import merge
@@ -94,8 +94,12 @@ def transform(
     when silver's stamp of it is older than the snapshot and its value differs, or silver has none. A key is
     deleted when it is alive, older than a complete snapshot, and no row of the export has it, not even a
     rejected one.
+
+    A column that the export lacks keeps what silver knows of it (`_missing`). Where silver knows nothing, it is
+    null: the table had no such column, and the row is whole without it.
     """
-    told = [column.name for column in dataset.values if column.name not in missing]
+    told = [column for column in dataset.values if column.name not in missing]
+    untold = [column for column in dataset.values if column.name in missing]
     here = rows.where("_first").alias("e")
     there = silver.alias("t")
     on = [f.col(f"e.{name}") == f.col(f"t.{name}") for name in dataset.key]
@@ -103,8 +107,14 @@ def transform(
     existence = f.concat("t._position", f.when(f.col("t._is_deleted"), f.lit(EMPTIED)).otherwise(f.lit("")))
     older = f.col("t._position") < snapshot.position
     differs = f.col("t._is_deleted") & older
-    for name in told:
-        differs = differs | _tells(name, existence, snapshot.position)
+    for column in told:
+        value, stamp = f.col(f"e.{column.name}"), _stamp(column, existence)
+        other = _is_empty(stamp) | ~value.eqNullSafe(f.col(f"t.{column.name}"))
+        differs = differs | ((stamp < snapshot.position) & other)
+    for column in untold:
+        stamp = _stamp(column, existence)
+        differs = differs | ((stamp < snapshot.position) & _is_empty(stamp))
+    known = [f.when(~_is_empty(_stamp(column, existence)), f.lit(column.name)) for column in untold]
     first = dataset.key[0]
     good = f.col(f"e.{first}").isNotNull() & f.col(f"e.{rules.REASONS}").isNull()
     upsert = good & (f.col(f"t.{first}").isNull() | differs)
@@ -124,19 +134,22 @@ def transform(
             f.lit(snapshot.position).alias("_position"),
             f.lit(snapshot.committed_at).cast("timestamp").alias("_committed_at"),
             f.lit(ingested_at).cast("timestamp").alias("_ingested_at"),
-            f.when(f.col("_op") == "upsert", f.lit(",".join(missing) or None))
-            .cast("string")
-            .alias("_missing"),
+            f.when(f.col("_op") == "upsert", f.nullif(f.concat_ws(",", *known), f.lit(""))).alias("_missing"),
             f.coalesce("e._origin", f.lit(snapshot.export_id)).alias("_origin"),
         )
     )
 
 
-def _tells(name: str, existence: Column, at: str) -> Column:
-    """The snapshot's value of a column is news to silver."""
-    stamp = f.coalesce(f.col("t._column_positions")[name], existence)
-    empty = (stamp == "") | stamp.endswith(EMPTIED)
-    return (stamp < at) & (empty | ~f.col(f"e.{name}").eqNullSafe(f.col(f"t.{name}")))
+def _stamp(column: contract.Column, existence: Column) -> Column:
+    """Silver's stamp of a column, which a row from before a rename has under a former name; null without a
+    row.
+    """
+    return f.coalesce(*[f.col("t._column_positions")[name] for name in column.names], existence)
+
+
+def _is_empty(stamp: Column) -> Column:
+    """Silver's row has no value; null when silver has no row."""
+    return (stamp == "") | stamp.endswith(EMPTIED)
 
 
 def rejects(rows: DataFrame, snapshot: Snapshot) -> DataFrame:
@@ -180,14 +193,11 @@ def load(
             if found.quarantined and not Snapshots(spark, names.quarantine).find(identity):
                 rejected = quarantine.shape(rejects(rows, snapshot), dataset.dataset, now)
                 quarantine.append(rejected, names.quarantine, dataset.dataset, identity)
-            writer = changes.writeTo(names.bronze).option("distribution-mode", "none")
-            for name, value in (identity | {tables.COUNTS: json.dumps(counts)}).items():
-                writer = writer.option(f"snapshot-property.{name}", value)
-            writer.append()
+            bronze.append(changes, names.bronze, identity | {tables.COUNTS: json.dumps(counts)})
     return counts | {"skipped": False}
 
 
-def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, bronze: str) -> None:
+def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, table: str) -> None:
     """Raises FileNotFoundError when an export without files for its table would delete live rows of silver."""
     live = silver.where(~f.col("_is_deleted") & (f.col("_position") < snapshot.position)).count()
     if live:
@@ -195,7 +205,7 @@ def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, bron
             f"{dataset.dataset}: export {snapshot.export_id} has no .parquet file for it and silver still has "
             f"{live} live row(s) older than the export; an emptied table can't be told from a failed export, "
             "so nothing was deleted. Check the table at the source: if it has rows, load a new export; if it "
-            f"is truly empty, append a row to {bronze} with _op 'truncate', _position "
+            f"is truly empty, append a row to {table} with _op 'truncate', _position "
             f"'{snapshot.position}' and nulls elsewhere, and load again"
         )
 

@@ -129,7 +129,9 @@ def stores(contract: Contract, config: dict, catalog, models: dict[str, dict]) -
 
     gold = f"{config['gold_schema']}.{model['name']}"
     return {
-        "source": lambda: rows_canonical.of_postgres(source["dsn"], source["relation"], contract),
+        "source": lambda: rows_canonical.of_postgres(
+            source["dsn"], source["relation"], contract, may_be_older=True
+        ),
         "silver": silver,
         "gold": lambda: rows_canonical.of_postgres(config["warehouse"], gold, contract, model["current"]),
     }

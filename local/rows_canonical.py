@@ -52,23 +52,36 @@ def of_arrow(batches, contract: Contract) -> Iterator[pyarrow.RecordBatch]:
 
 
 def of_postgres(
-    dsn: str, relation: str, contract: Contract, where: str = ""
+    dsn: str, relation: str, contract: Contract, where: str = "", may_be_older: bool = False
 ) -> Iterator[pyarrow.RecordBatch]:
-    """Rows of a relation (`schema.name`), cast to the contract's types by PostgreSQL."""
+    """Rows of a relation (`schema.name`), cast to the contract's types by PostgreSQL.
+
+    A relation that may be older than the contract gives a renamed column by its former name, and nulls for an
+    optional one that it lacks.
+    """
     wanted = schema(contract)
-    chosen = sql.SQL(", ").join(_cast(column) for column in contract.columns)
-    query = sql.SQL("select {} from {}{}").format(
-        chosen, sql.Identifier(*relation.split(".")), sql.SQL(f" where {where}" if where else "")
-    )
+    table = sql.Identifier(*relation.split("."))
     # Times come as whole microseconds, which Arrow can't cast from text, but from numbers.
     as_read = {f.name: pyarrow.int64() if pyarrow.types.is_timestamp(f.type) else f.type for f in wanted}
     with psycopg.connect(dsn, options="-c TimeZone=UTC -c extra_float_digits=1") as connection:
+        head = connection.execute(sql.SQL("select * from {} limit 0").format(table)).description or []
+        there = [column.name for column in head] if may_be_older else None
+        chosen = sql.SQL(", ").join(_cast(column, _place(column, there)) for column in contract.columns)
+        condition = sql.SQL(f" where {where}" if where else "")
+        query = sql.SQL("select {} from {}{}").format(chosen, table, condition)
         for batch in postgres_arrow.stream(connection, query, as_read):
             yield pyarrow.RecordBatch.from_arrays([batch[f.name].cast(f.type) for f in wanted], schema=wanted)
 
 
-def _cast(column: Column) -> sql.Composed:
-    name = sql.Identifier(column.name)
+def _place(column: Column, there: list[str] | None) -> sql.Composable:
+    """What to select of a relation with these columns; None: they are the contract's."""
+    found = [name for name in column.names if there is None or name in there]
+    if not found and not column.required and not column.key:
+        return sql.SQL("null")
+    return sql.Identifier((found or column.names)[0])
+
+
+def _cast(column: Column, name: sql.Composable) -> sql.Composed:
     if column.type.startswith("timestamp"):
         return sql.SQL("(extract(epoch from {}) * 1000000)::bigint").format(name)
     kind = "text" if column.type.startswith("varchar") else column.type.replace("double", "double precision")

@@ -6,6 +6,7 @@ the table was rolled back or made again, a column was renamed or has another typ
 """
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -102,7 +103,7 @@ def _prepare(connection: psycopg.Connection, contract: Contract) -> bool:
     (key,) = connection.execute(KEY, [name]).fetchone()
     added = [column for column in wanted if column not in found]
     former = {name for column in contract.columns if column.name in added for name in column.previous_names}
-    fits = all(found.get(column, kind) == kind for column, kind in wanted.items())
+    fits = all(_holds(found.get(column, kind), kind) for column, kind in wanted.items())
     fits = fits and BOOKKEEPING.keys() <= found.keys()
     if found and fits and not former & found.keys() and key == list(contract.key):
         for column in added:
@@ -116,6 +117,19 @@ def _prepare(connection: psycopg.Connection, contract: Contract) -> bool:
         )
     )
     return False
+
+
+def _holds(found: str, wanted: str) -> bool:
+    """A column of one type takes all that another does: the same, or a longer one of its kind, which an older
+    contract leaves behind.
+    """
+    if found == wanted or (found, wanted) == ("bigint", "integer"):
+        return True
+    one, other = (
+        re.fullmatch(r"(character varying|numeric)\((\d+)(,\d+)?\)", each) for each in (found, wanted)
+    )
+    same_kind = one and other and one[1] == other[1] and one[3] == other[3]
+    return bool(same_kind) and int(one[2]) >= int(other[2])
 
 
 def _alter(connection: psycopg.Connection, dataset: str, column: str, kind: str) -> None:

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { parseContract, typeText } from '../lambdas/shared/contract';
+import { namesOf, parseContract, typeText } from '../lambdas/shared/contract';
 import { ROOT, venv } from '../local/toolchain';
 
 /** Contracts are read by TypeScript and by Python: what one takes and how, the other must take, and the same way. */
@@ -56,6 +56,18 @@ const cases: [name: string, change: (document: ReturnType<typeof base>) => unkno
   ['reserved name', (d) => (d.schema[0].properties[2].name = '_price'), /_price/],
   ['capital letter', (d) => (d.schema[0].properties[2].name = 'Price'), /Price/],
   ['name twice', (d) => (d.schema[0].properties[2].name = 'a'), /"?'?a'?"? is declared twice; remove one/],
+  ['former names', (d) => (d.schema[0].properties[2].customProperties = formerly('cost', 'worth')), null],
+  ['renamed back', (d) => (d.schema[0].properties[2].customProperties = formerly('price', 'worth')), null],
+  [
+    'former name that is in use',
+    (d) => (d.schema[0].properties[2].customProperties = formerly('a')),
+    /price.*a.*previousNames.*another column; a name means one column/,
+  ],
+  [
+    'former name of two columns',
+    (d) => [0, 2].forEach((i) => (d.schema[0].properties[i].customProperties = formerly('c'))),
+    /price.*c.*previousNames.*another column/,
+  ],
   ['key that has no bucket', (d) => (d.schema[0].properties[1].physicalType = 'double'), /can't bucket/],
   ['another name than its file', (d) => (d.schema[0].name = 'stuff'), /describes .stuff.; a contract's file/],
   ['two datasets', (d) => d.schema.push(d.schema[0]), /one (dataset|object)/],
@@ -77,6 +89,7 @@ const cases: [name: string, change: (document: ReturnType<typeof base>) => unkno
 const TYPES = 'boolean int bigint double date timestamp timestamptz varchar(16384) decimal(38,0)'
   .split(' ')
   .map((physicalType, i) => ({ name: `column_${i}`, physicalType }));
+const formerly = (...value: string[]) => [{ property: 'previousNames', value }];
 const rule = [{ type: 'library', metric: 'invalidValues', arguments: { validValues: ['x', 'y'] }, mustBe: 0 }];
 
 /** A contract as both readers should see it. */
@@ -89,7 +102,14 @@ interface Seen {
   buckets: number;
   freshness: number | null;
   retention: number | null;
-  columns: [name: string, type: string, required: boolean, classification: string, values: string[] | null][];
+  columns: [
+    name: string,
+    type: string,
+    required: boolean,
+    classification: string,
+    values: string[] | null,
+    names: string[],
+  ][];
 }
 
 function typescript(file: string): Seen | string {
@@ -101,6 +121,7 @@ function typescript(file: string): Seen | string {
       columns: c.columns.map((x) => [
         ...([x.name, typeText(x.type), x.required, x.classification] as const),
         x.validValues ? [...x.validValues] : null,
+        namesOf(x),
       ]),
     };
   } catch (error) {
@@ -119,7 +140,7 @@ def seen(file):
         return str(error)
     return {"dataset": c.dataset, "version": c.version, "key": c.key, "owner": c.owner, "domain": c.domain,
       "buckets": c.bucket_count, "freshness": c.freshness_hours, "retention": c.retention_days,
-      "columns": [[x.name, x.type, x.required, x.classification, x.valid_values] for x in c.columns]}
+      "columns": [[x.name, x.type, x.required, x.classification, x.valid_values, x.names] for x in c.columns]}
 print(json.dumps([seen(file) for file in sys.argv[1:]]))
 `;
 

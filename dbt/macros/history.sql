@@ -41,6 +41,7 @@ select * from final
 {% macro new_and_closed_versions(dataset, silver) -%}
 {%- set key = contract_source(dataset).meta.key -%}
 {%- set one = adapter.quote(key[0]) -%}
+{%- set kept = kept_columns() -%}
 {%- set is_other = differing_row(contract_source(dataset).columns, 'silver', 'newest') -%}
 {%- set build_time = "cast('" ~ run_started_at.isoformat() ~ "' as timestamptz)" -%}
 with
@@ -99,6 +100,9 @@ closed as (
     select
         newest.version_key,
         {{ silver_columns(dataset, 'newest') }},
+        {%- for name in kept %}
+        newest.{{ adapter.quote(name) }},
+        {%- endfor %}
         newest.valid_from,
         coalesce(silver._since, {{ build_time }}) as valid_to,
         false as is_current
@@ -117,6 +121,9 @@ opened as (
     select
         {{ version_key(dataset, 'silver', 'silver._versions + 1') }} as version_key,
         {{ silver_columns(dataset, 'silver') }},
+        {%- for name in kept %}
+        newest.{{ adapter.quote(name) }},
+        {%- endfor %}
         silver._since as valid_from,
         cast(null as timestamptz) as valid_to,
         true as is_current

@@ -55,6 +55,13 @@ class Column(BaseModel):
         return SPARK_TYPES.get(self.type) or ("string" if self.type.startswith("varchar") else self.type)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the column is called in what was written at one time or another: its name, then the former
+        ones, newest first.
+        """
+        return tuple(dict.fromkeys((self.name, *reversed(self.previous_names))))
+
+    @property
     def length(self) -> int | None:
         """Characters that a varchar holds; None for other types."""
         return int(self.type[8:-1]) if self.type.startswith("varchar") else None
@@ -214,6 +221,15 @@ def _check_names(file: str, columns: tuple[Column, ...]) -> None:
         if name in seen:
             raise ContractError(f"{file}: column {name!r} is declared twice; remove one")
         seen.add(name)
+    for column in columns:
+        for former in column.names[1:]:
+            if former in seen:
+                raise ContractError(
+                    f"{file}: column {column.name!r} has {former!r} under previousNames, which is the name, "
+                    "present or former, of another column; a name means one column: choose another for the "
+                    "new one"
+                )
+            seen.add(former)
 
 
 def _check_bucketed(file: str, first: Column) -> None:

@@ -6,6 +6,8 @@ A row's existence is a stamp (position.py); silver stores it as `_position` and 
 """
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as f
@@ -45,9 +47,12 @@ def transform(changes: DataFrame, contract: Contract, truncate_floor: str = NEVE
     stamp = f.when(deleted, f.concat("_position", f.lit(EMPTIED))).otherwise(f.col("_position"))
     cells = []
     for column in contract.values:
-        carried = deleted | (f.coalesce(f.find_in_set(f.lit(column.name), f.col("_missing")), f.lit(0)) == 0)
-        value = f.when(~deleted, f.col(column.name)).cast(column.spark_type)
-        cell = f.when(carried, f.struct(stamp.alias("stamp"), value.alias("value")))
+        # Rows from before a rename name the column as it was called then.
+        places = [f.coalesce(f.find_in_set(f.lit(name), "_missing"), f.lit(0)) for name in column.names]
+        missing = ~deleted & reduce(or_, [place > 0 for place in places])
+        # In bronze's own type: an older contract, after a rollback, may declare a narrower one.
+        value = f.when(~deleted, f.col(column.name))
+        cell = f.when(~missing, f.struct(stamp.alias("stamp"), value.alias("value")))
         cells.append(f.max(cell).alias(column.name))
     folded = changes.groupBy(*contract.key).agg(f.max(stamp).alias("_existence"), *cells)
     floor = f.lit(truncate_floor + EMPTIED if truncate_floor else NEVER)

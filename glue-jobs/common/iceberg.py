@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from pyspark.java_gateway import ensure_callback_server_started
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
 
 CONFLICTS = ("ValidationException", "CommitFailedException", "CommitStateUnknownException")
 
@@ -52,6 +53,28 @@ class Snapshots:
     def _is_ancestor(self, snapshot_id: int | None, ancestor: int) -> bool:
         util = self._jvm.org.apache.iceberg.util.SnapshotUtil
         return snapshot_id is not None and util.isAncestorOf(self._table, snapshot_id, ancestor)
+
+
+def at_snapshot(spark: SparkSession, table: str, snapshot_id: int) -> DataFrame:
+    """The rows that a table had at a snapshot, in the columns that it has now.
+
+    Iceberg shows a snapshot in the columns of its time: what was renamed, added or widened since looks as it
+    did. https://iceberg.apache.org/docs/1.10.0/spark-queries/#time-travel
+    """
+    java = spark.sparkContext._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
+        spark._jsparkSession, table
+    )
+    schema = java.schemas().get(java.snapshot(snapshot_id).schemaId())
+    then = {field.fieldId(): field.name() for field in schema.columns()}
+    ids = {field.name(): field.fieldId() for field in java.schema().columns()}
+    spark.catalog.refreshTable(table)
+    columns = [
+        (f.col(f"`{then[ids[each.name]]}`") if ids[each.name] in then else f.lit(None))
+        .cast(each.dataType)
+        .alias(each.name)
+        for each in spark.table(table).schema.fields
+    ]
+    return spark.read.format("iceberg").option("snapshot-id", snapshot_id).load(table).select(*columns)
 
 
 class _Callable:

@@ -79,9 +79,17 @@ def _write(value: Any) -> str:
             return json.dumps(value)
 
 
-def records(text: str, path: list[str | None], fields: dict[str, list[str | None]]) -> list[list[str | None]]:
-    """The records of a page, in order, each as the texts of the fields. A field that is absent is null."""
+def records(
+    text: str, path: list[str | None], fields: dict[str, list[list[str | None]]]
+) -> list[list[str | None]]:
+    """The records of a page, in order, each as the texts of the fields.
+
+    A field is what the first of its paths selects that selects anything; it is null when none does.
+    """
     return [
-        [as_text(found[0]) if (found := select(record, field)) else None for field in fields.values()]
+        [
+            as_text(next((found[0] for one in paths if (found := select(record, one))), None))
+            for paths in fields.values()
+        ]
         for record in select(parse(text), path)
     ]

@@ -46,9 +46,11 @@ def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapsho
     between.
 
     `from_snapshot` reads bronze after that snapshot (0: all of it) and not after the recorded one. Raises
-    ValueError when the snapshot is not in bronze's history.
+    ValueError when the snapshot is not in bronze's history, ContractError when the tables lack a column of the
+    contract.
     """
     names = tables.of(environment, dataset.dataset)
+    tables.require_columns(spark, names, dataset)
     result: dict | None = None
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -66,10 +68,10 @@ def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapsho
 
 def increment(spark: SparkSession, bronze: str, start: int | None, end: int) -> DataFrame:
     """What was appended to bronze after snapshot `start` (None: ever) up to and with `end`."""
-    reader = spark.read.format("iceberg")
     if start is None or start == end:
-        everything = reader.option("snapshot-id", end).load(bronze)
+        everything = iceberg.at_snapshot(spark, bronze, end)
         return everything if start is None else everything.limit(0)
+    reader = spark.read.format("iceberg")
     return reader.option("start-snapshot-id", start).option("end-snapshot-id", end).load(bronze)
 
 
@@ -157,7 +159,7 @@ def _absent_keys(
     if not batch.oldest or batch.oldest > done.tombstone_floor:
         return None
     key = list(dataset.key)
-    present = spark.read.format("iceberg").option("snapshot-id", done.base).load(silver).select(*key)
+    present = iceberg.at_snapshot(spark, silver, done.base).select(*key)
     old = changes.where(f.col("_fault").isNull() & (f.col("_op") != "truncate"))
     old = old.where(f.col("_position") <= done.tombstone_floor).select(*key).distinct()
     return old.join(present, key, "left_anti").withColumn("_absent", f.lit(True)).cache()

@@ -17,9 +17,19 @@ REASONS, FAILED, PAYLOAD = "_reasons", "_failed", "_payload"
 SHOWN = 100
 
 
+def source_names(contract: Contract, given: list[str]) -> dict[str, str]:
+    """What a source calls the contract's columns that it has: their names, or else their newest former ones.
+
+    A source may be older than the contract, or keep a name that the contract has left behind.
+    """
+    found = {column.name: [name for name in column.names if name in given][:1] for column in contract.columns}
+    return {name: there[0] for name, there in found.items() if there}
+
+
 def missing_columns(contract: Contract, given: list[str]) -> list[str]:
     """Columns of the contract that a source lacks. Raises ContractError when one of them is required."""
-    absent = [column for column in contract.columns if column.name not in given]
+    known = source_names(contract, given)
+    absent = [column for column in contract.columns if column.name not in known]
     if required := [column.name for column in absent if column.required]:
         raise ContractError(
             f"{contract.dataset}: the source lacks required column(s) {', '.join(required)}; it has "
@@ -30,7 +40,7 @@ def missing_columns(contract: Contract, given: list[str]) -> list[str]:
 
 def extra_columns(contract: Contract, given: list[str]) -> list[str]:
     """Columns of a source that the contract doesn't name; they are ignored."""
-    known = {column.name for column in contract.columns}
+    known = set(source_names(contract, given).values())
     return [name for name in given if name not in known]
 
 
@@ -45,18 +55,21 @@ def check(rows: DataFrame, contract: Contract, keep: tuple[str, ...] = ()) -> Da
     raw = rows.select(
         *keep, f.struct(*[f.col(f"`{name}`") for name in source if name not in keep]).alias("_raw")
     )
-    present = [column for column in contract.columns if column.name in source]
-    absent = [column for column in contract.columns if column.name not in source]
+    there = source_names(contract, [name for name in source if name not in keep])
+    present = [column for column in contract.columns if column.name in there]
+    absent = [column for column in contract.columns if column.name not in there]
     typed = raw.select(
         *keep,
         "_raw",
         *[
-            f.expr(cast(column, source[column.name], f"_raw.`{column.name}`")).alias(column.name)
+            f.expr(cast(column, source[there[column.name]], f"_raw.`{there[column.name]}`")).alias(
+                column.name
+            )
             for column in present
         ],
         *[f.lit(None).cast(column.spark_type).alias(column.name) for column in absent],
     )
-    faults = [(column, _fault(column, source[column.name])) for column in present]
+    faults = [(column, _fault(column, there[column.name], source[there[column.name]])) for column in present]
     reasons = f.concat_ws("; ", *[fault for _, fault in faults])
     failed = f.coalesce(*[f.when(fault.isNotNull(), f.lit(column.name)) for column, fault in faults])
     return typed.select(
@@ -68,9 +81,9 @@ def check(rows: DataFrame, contract: Contract, keep: tuple[str, ...] = ()) -> Da
     )
 
 
-def _fault(column: Column, source: t.DataType) -> SparkColumn:
+def _fault(column: Column, source_name: str, source: t.DataType) -> SparkColumn:
     """Why a value doesn't do, or null. Reads the raw value and the cast one."""
-    raw = f.col(f"_raw.`{column.name}`")
+    raw = f.col(f"_raw.`{source_name}`")
     name = f.lit(column.name)
     shown = f.lit(f"a {source.simpleString()}")
     if isinstance(source, t.AtomicType) and not isinstance(source, t.BinaryType):

@@ -2,6 +2,10 @@
 
 from typing import NamedTuple
 
+from pyspark.sql import SparkSession
+
+from common.contract import Contract, ContractError
+
 CATALOG = "lake"
 
 CONSUMED = "moraine.consumed-snapshot"
@@ -36,3 +40,19 @@ def of(environment: str, dataset: str) -> Tables:
         quarantine=f"{prefix}_quarantine.rejected",
         staging=f"{prefix}_staging",
     )
+
+
+def require_columns(spark: SparkSession, names: Tables, contract: Contract) -> None:
+    """Raises ContractError when bronze or silver lacks a column of the contract: after a rollback to one that
+    has a column's former name.
+    """
+    for table in (names.bronze, names.silver):
+        spark.catalog.refreshTable(table)
+        there = spark.table(table).columns
+        if lacking := [column.name for column in contract.columns if column.name not in there]:
+            raise ContractError(
+                f"{contract.dataset}: {table} has no column {', '.join(lacking)}, which version "
+                f"{contract.version} of the contract declares; it has {', '.join(there)}. The table is of another "
+                "version of the contract: deploy that one, or a newer one that lists the column's present name "
+                "under previousNames. Nothing was changed"
+            )

@@ -2,7 +2,7 @@
 fold.py).
 """
 
-from common.contract import Contract
+from common.contract import Column, Contract
 from common.fold import differing, incomplete
 from common.position import EMPTIED, LENGTH, NEVER
 
@@ -25,7 +25,7 @@ when matched and {_changes(contract, source, target)} then update set {_sets(con
 when not matched then insert ({_list(inserted)}, `_merged_at`)
   values ({", ".join(f"s.`{name}`" for name in inserted)}, {stamp})"""
     if truncate_floor != NEVER:
-        floor = _Floor(contract, truncate_floor)
+        floor = _Floor(truncate_floor)
         statement += f"""
 when not matched by source and {_changes(contract, floor, target)} then update set {
             _sets(contract, floor, target, stamp)
@@ -40,45 +40,50 @@ class _Side:
         self._alias = alias
         self.existence = f"concat({alias}.`_position`, if({alias}.`_is_deleted`, '{EMPTIED}', ''))"
 
-    def stamp(self, name: str) -> str:
-        return f"coalesce({self._alias}.`_column_positions`['{name}'], {self.existence})"
+    def stamp(self, column: Column) -> str:
+        """A row that was merged before a rename knows the column by its former name."""
+        stamps = [f"{self._alias}.`_column_positions`['{name}']" for name in column.names]
+        return f"coalesce({', '.join(stamps)}, {self.existence})"
 
-    def value(self, name: str) -> str:
-        return f"{self._alias}.`{name}`"
+    def value(self, column: Column) -> str:
+        return f"{self._alias}.`{column.name}`"
 
 
 class _Floor:
     """A row that a truncate at the floor emptied: joined with the rows that the batch doesn't name."""
 
-    def __init__(self, contract: Contract, floor: str):
+    def __init__(self, floor: str):
         self.existence = f"'{floor}{EMPTIED}'"
-        self._types = {column.name: column.spark_type for column in contract.columns}
 
-    def stamp(self, name: str) -> str:
+    def stamp(self, column: Column) -> str:
         return self.existence
 
-    def value(self, name: str) -> str:
-        return f"cast(null as {self._types[name]})"
+    def value(self, column: Column) -> str:
+        return f"cast(null as {column.spark_type})"
 
 
-def _wins(name: str, one: _Side | _Floor, other: _Side) -> str:
+def _wins(column: Column, one: _Side | _Floor, other: _Side) -> str:
     """`one` has the greater (stamp, value), null being the least value."""
-    mine, theirs = one.value(name), other.value(name)
+    mine, theirs = one.value(column), other.value(column)
     greater = f"coalesce({mine} > {theirs}, {mine} is not null and {theirs} is null)"
-    newer, level = (f"{one.stamp(name)} {sign} {other.stamp(name)}" for sign in (">", "="))
+    newer, level = (f"{one.stamp(column)} {sign} {other.stamp(column)}" for sign in (">", "="))
     return f"({newer} or ({level} and {greater}))"
 
 
 def _changes(contract: Contract, one: _Side | _Floor, other: _Side) -> str:
-    wins = [_wins(column.name, one, other) for column in contract.values]
+    wins = [_wins(column, one, other) for column in contract.values]
     return f"({' or '.join([f'{one.existence} > {other.existence}', *wins])})"
 
 
 def _sets(contract: Contract, one: _Side | _Floor, other: _Side, merged_at: str) -> str:
-    names = [column.name for column in contract.values]
     existence = f"greatest({one.existence}, {other.existence})"
-    stamps = [(name, f"greatest({one.stamp(name)}, {other.stamp(name)})") for name in names]
-    sets = {name: f"if({_wins(name, one, other)}, {one.value(name)}, {other.value(name)})" for name in names}
+    stamps = [
+        (column.name, f"greatest({one.stamp(column)}, {other.stamp(column)})") for column in contract.values
+    ]
+    sets = {
+        column.name: f"if({_wins(column, one, other)}, {one.value(column)}, {other.value(column)})"
+        for column in contract.values
+    }
     sets |= {
         "_position": f"left({existence}, {LENGTH})",
         "_is_deleted": f"{existence} like '%{EMPTIED}'",

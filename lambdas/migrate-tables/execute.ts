@@ -56,7 +56,7 @@ export async function migrate(lake: Lake, table: TableDeclaration): Promise<Plan
     const state = await readTable(lake, table);
     const next = plan(table, state);
     if (next.action === 'none') return done ?? next;
-    if (next.action === 'refuse') throw new Error(refusal(lake, table, next.reasons));
+    if (next.action === 'refuse') throw new Error(refusal(nameOf(lake, table), next.reasons));
     if (attempt > 1) await lake.sleep(backOff(attempt - 1, 200));
     if (next.action === 'create') await create(lake, table);
     else await update(lake, table, next.after);
@@ -67,9 +67,9 @@ export async function migrate(lake: Lake, table: TableDeclaration): Promise<Plan
   );
 }
 
-/** The line that a refused change leaves. */
-export const refusal = (lake: Lake, table: TableDeclaration, reasons: readonly string[]): string =>
-  reasons.map((reason) => `${nameOf(lake, table)}: ${reason}.`).join(' ');
+/** The line that a refused change leaves: which tables, what is wrong, what is allowed, what to do. */
+export const refusal = (where: string, reasons: readonly string[]): string =>
+  reasons.map((reason) => `${where}: ${reason}.`).join(' ');
 
 /** A table that appeared in the meantime is no error: it is read and planned again. */
 async function create(lake: Lake, table: TableDeclaration): Promise<void> {

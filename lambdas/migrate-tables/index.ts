@@ -32,12 +32,16 @@ export const makeHandler =
       apply: async ({ Environment, LakeBucket }) => {
         const lake = { ...deps, environment: Environment, bucket: LakeBucket };
         const tables = allTables(deps.platform().contracts);
-        const refusals: string[] = [];
+        const refused = new Map<string, string[]>();
         for (const table of tables) {
           const planned = plan(table, await readTable(lake, table));
-          if (planned.action === 'refuse') refusals.push(refusal(lake, table, planned.reasons));
+          for (const reason of planned.action === 'refuse' ? planned.reasons : []) {
+            refused.set(reason, [...(refused.get(reason) ?? []), nameOf(lake, table)]);
+          }
         }
-        if (refusals.length > 0) throw new Error(refusals.join(' '));
+        if (refused.size > 0) {
+          throw new Error([...refused].map(([reason, names]) => refusal(names.join(', '), [reason])).join(' '));
+        }
         const counts = { create: 0, change: 0, none: 0, refuse: 0 };
         for (const table of tables) {
           const done = await migrate(lake, table);

@@ -1,5 +1,7 @@
-import { KEY, type TableColumn, type TableDeclaration } from '../shared/tables';
+import type { TableColumn, TableDeclaration } from '../shared/tables';
 import { isOlder, properties } from './history';
+import { matchColumns, type Match } from './match';
+import { refusals } from './refusals';
 import { nestedIds, type TableField, type TableState } from './iceberg';
 
 /** One change of a table. */
@@ -29,12 +31,7 @@ export function plan(table: TableDeclaration, state: TableState | undefined): Pl
   if (isOlder(table, state.properties)) return { action: 'none', reason: 'older contract' };
 
   const matches = matchColumns(table.columns, state.fields);
-  const reasons = [
-    ...droppedColumns(state, matches),
-    ...badTypes(matches),
-    ...changedKey(table, state, matches),
-    ...changedPartition(table, state, matches),
-  ];
+  const reasons = refusals(table, state, matches);
   if (reasons.length > 0) return { action: 'refuse', reasons };
 
   const wanted = properties(table, state.properties);
@@ -46,83 +43,6 @@ export function plan(table: TableDeclaration, state: TableState | undefined): Pl
   ];
   if (steps.length === 0) return { action: 'none', reason: 'as declared' };
   return { action: 'change', steps, after: after(state, matches, wanted) };
-}
-
-/** A column of the declaration beside the table's, if it has one. */
-interface Match {
-  readonly column: TableColumn;
-  readonly field?: TableField;
-}
-
-/** By name; a column that the table lacks takes the place of the latest former name that the table still has. */
-function matchColumns(columns: readonly TableColumn[], fields: readonly TableField[]): Match[] {
-  const byName = new Map(fields.map((field) => [field.name, field]));
-  const free = new Set(byName.keys());
-  for (const column of columns) free.delete(column.name);
-  return columns.map((column) => {
-    const former = [...column.previousNames].reverse().find((name) => free.has(name));
-    const name = byName.has(column.name) ? column.name : former;
-    if (name !== undefined) free.delete(name);
-    return { column, field: name === undefined ? undefined : byName.get(name) };
-  });
-}
-
-function droppedColumns(state: TableState, matches: readonly Match[]): string[] {
-  const kept = new Set(matches.map((match) => match.field?.id));
-  return state.fields
-    .filter((field) => !kept.has(field.id))
-    .map(
-      (field) =>
-        `column ${field.name} is in the table and not in the contract; columns are never dropped: ` +
-        `put it back, or list ${field.name} under previousNames of the column that took its place`,
-    );
-}
-
-function badTypes(matches: readonly Match[]): string[] {
-  return matches.flatMap(({ column, field }) =>
-    !field || field.type === column.type || widens(field.type, column.type)
-      ? []
-      : [
-          `column ${column.name} is ${field.type} in the table and ${column.type} in the contract; ` +
-            'allowed are int to long, and a decimal of the same scale and a higher precision: ' +
-            'put the type back, or add a column of another name',
-        ],
-  );
-}
-
-function changedKey(table: TableDeclaration, state: TableState, matches: readonly Match[]): string[] {
-  const current = state.properties[KEY] as string | undefined;
-  const renamed = new Map(matches.map((match) => [match.field?.name, match.column.name]));
-  const key = current?.split(',').map((name) => renamed.get(name) ?? name);
-  return key === undefined || key.join(',') === table.properties[KEY]
-    ? []
-    : [
-        `the key is (${key.join(', ')}) in the table and (${table.properties[KEY].replaceAll(',', ', ')}) in the contract; ` +
-          'a key never changes: put it back, or give the data another dataset name',
-      ];
-}
-
-function changedPartition(table: TableDeclaration, state: TableState, matches: readonly Match[]): string[] {
-  const source = matches.find((match) => match.column.name === table.partition.column)?.field;
-  const same =
-    state.partition.length === 1 &&
-    state.partition[0].sourceId === source?.id &&
-    state.partition[0].transform === table.partition.transform;
-  if (same) return [];
-  const current = state.partition.map(
-    (p) => `${p.transform} of ${state.fields.find((field) => field.id === p.sourceId)?.name ?? String(p.sourceId)}`,
-  );
-  return [
-    `the partition is ${current.join(', ') || 'none'} in the table and ${table.partition.transform} of ` +
-      `${table.partition.column} in the contract; a table is not laid out anew: put bucketCount and the key back`,
-  ];
-}
-
-/** Whether every value of one type is a value of the other, in Iceberg v2's promotions. */
-function widens(from: string, to: string): boolean {
-  if (from === 'int' && to === 'long') return true;
-  const [a, b] = [from, to].map((type) => /^decimal\((\d+),(\d+)\)$/.exec(type));
-  return a !== null && b !== null && a[2] === b[2] && Number(a[1]) <= Number(b[1]);
 }
 
 function columnSteps({ column, field }: Match): Step[] {

@@ -24,6 +24,11 @@ export interface Column {
   readonly validValues?: readonly string[];
 }
 
+/** What a column is called in what was written at one time or another: its name, then the former ones, newest first. */
+export const namesOf = ({ name, previousNames }: Pick<Column, 'name' | 'previousNames'>): string[] => [
+  ...new Set([name, ...[...previousNames].reverse()]),
+];
+
 /** A dataset as its contract (`contracts/<dataset>.odcs.yaml`) describes it. */
 export interface Contract {
   readonly dataset: string;
@@ -119,7 +124,7 @@ export function parseContract(file: string, yaml: unknown): Contract {
   };
 }
 
-/** @throws Error when a name stands twice, or silver could not be bucketed by the key's first column. */
+/** @throws Error when a name means two columns, or silver could not be bucketed by the key's first column. */
 function checkColumns(file: string, columns: readonly Column[], first: string): void {
   const seen = new Set<string>();
   for (const { name, type } of columns) {
@@ -129,6 +134,16 @@ function checkColumns(file: string, columns: readonly Column[], first: string): 
       throw new Error(
         `${file}: the key's first column ${JSON.stringify(name)} is ${type.name}, which Iceberg can't bucket; put another first (primaryKeyPosition: 1)`,
       );
+    }
+  }
+  for (const column of columns) {
+    for (const former of namesOf(column).slice(1)) {
+      if (seen.has(former)) {
+        throw new Error(
+          `${file}: column ${JSON.stringify(column.name)} has ${JSON.stringify(former)} under previousNames, which is the name, present or former, of another column; a name means one column: choose another for the new one`,
+        );
+      }
+      seen.add(former);
     }
   }
 }

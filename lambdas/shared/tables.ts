@@ -10,6 +10,8 @@ export interface TableColumn {
   readonly doc: string;
   /** Former names, oldest first. */
   readonly previousNames: readonly string[];
+  /** The contract lets no row be without it; the table itself does, see above. */
+  readonly required?: true;
 }
 
 /** How the files of a lake table are laid out: one field. */
@@ -32,6 +34,9 @@ export interface TableDeclaration {
 export const CONTRACT_VERSION = 'moraine.contract-version';
 /** Property: names of the key's columns, comma-separated. */
 export const KEY = 'moraine.key';
+
+/** Property: the longest texts that a contract allows, which Iceberg's type does not say: JSON, column → length. */
+export const LENGTHS = 'moraine.lengths';
 
 /** The type in which a contract's column is stored. */
 export function icebergType(type: ColumnType): IcebergType {
@@ -128,14 +133,20 @@ const HOUSEKEEPING = {
 const contractProperties = (contract: Contract): Record<string, string> => ({
   [CONTRACT_VERSION]: contract.version,
   [KEY]: contract.key.join(','),
+  [LENGTHS]: JSON.stringify(
+    Object.fromEntries(
+      contract.columns.flatMap(({ name, type }) => (type.name === 'varchar' ? [[name, type.length]] : [])),
+    ),
+  ),
 });
 
 const contractColumns = (contract: Contract): TableColumn[] =>
-  contract.columns.map(({ name, type, description, previousNames }) => ({
+  contract.columns.map(({ name, type, description, previousNames, required }) => ({
     name,
     type: icebergType(type),
     doc: description,
     previousNames,
+    ...(required && { required }),
   }));
 
 const column = (name: string, type: IcebergType, doc: string): TableColumn => ({ name, type, doc, previousNames: [] });

@@ -1,4 +1,4 @@
-import type { Contract } from '../shared/contract';
+import { namesOf, type Contract } from '../shared/contract';
 import type { Envelope } from '../shared/envelope';
 import { databaseName } from '../shared/platform';
 import { formatPosition } from '../shared/position';
@@ -21,7 +21,7 @@ const MOST_PAYLOAD = 4000;
 /**
  * The row that an event becomes: one of bronze, or one of quarantine with the reason.
  * An event carries all its columns, so a column that it lacks is null, not missing. Fields beyond the contract are
- * ignored: senders may be ahead of it.
+ * ignored: senders may be ahead of it. They may be behind it too: a renamed column is taken by its former name.
  */
 export function toRow(contract: Contract | undefined, envelope: Envelope, environment: string, now: Date): TableRow {
   const event = envelope.event;
@@ -30,12 +30,14 @@ export function toRow(contract: Contract | undefined, envelope: Envelope, enviro
     return quarantined(envelope, environment, now, known, null);
   }
   const members: string[] = [];
+  const taken = new Set<string>();
   for (const column of contract.columns) {
-    const value = cast(column, Object.hasOwn(event, column.name) ? event[column.name] : null);
+    const name = namesOf(column).find((each) => Object.hasOwn(event, each));
+    if (name !== undefined) taken.add(name);
+    const value = cast(column, name === undefined ? null : event[name]);
     if ('reason' in value) return quarantined(envelope, environment, now, value.reason, column.name);
     members.push(`${JSON.stringify(column.name)}:${value.json}`);
   }
-  const names = new Set(contract.columns.map((column) => column.name));
   members.push(
     '"_op":"upsert"',
     `"_position":"${position(envelope)}"`,
@@ -48,7 +50,7 @@ export function toRow(contract: Contract | undefined, envelope: Envelope, enviro
     database: databaseName(environment, 'bronze'),
     table: contract.dataset,
     json: `{${members.join(',')}}`,
-    unknown: Object.keys(event).filter((name) => !names.has(name)),
+    unknown: Object.keys(event).filter((name) => !taken.has(name)),
   };
 }
 

@@ -1,19 +1,15 @@
 """Facts that are built by what changed: the table is what a full build would make of silver."""
 
 import random
-import re
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import yaml
 from dbt_rows import customer, event, item, order, product, rate
-from dbt_runner import DBT, ROOT, Run, Warehouse, start
+from dbt_runner import Run, Warehouse, start
 
 FACTS = ("fct_orders", "fct_order_items", "fct_web_events", "fct_exchange_rates")
 
@@ -226,74 +222,3 @@ def end_sessions(warehouse: Warehouse, besides: int) -> None:
         " where datname = current_database() and pid not in (pg_backend_pid(), %s)",
         besides,
     )
-
-
-@pytest.fixture
-def evolved(tmp_path: Path) -> Path:
-    """The dbt project after a change of contracts: columns added, renamed, widened; `npm run generate`, no more."""
-    contracts, project = tmp_path / "contracts", tmp_path / "dbt"
-    shutil.copytree(ROOT / "contracts", contracts)
-    shutil.copytree(DBT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    note = {"name": "note", "physicalType": "varchar(20)", "description": "Whatever else."}
-    for dataset, change in {
-        "customers": {
-            "country": {"name": "land", "previousNames": "country"},
-            "name": {"type": "varchar(300)"},
-        },
-        "order_items": {"quantity": {"type": "bigint"}},
-        "web_events": {"page_url": {"name": "page", "previousNames": "page_url"}},
-    }.items():
-        path = contracts / f"{dataset}.odcs.yaml"
-        document = yaml.safe_load(path.read_text())
-        for column in document["schema"][0]["properties"]:
-            new = change.get(column["name"], {})
-            if "type" in new:
-                column["physicalType"] = new["type"]
-            if "previousNames" in new:
-                column["customProperties"] = [{"property": "previousNames", "value": [column["name"]]}]
-                column["name"] = new["name"]
-        document["schema"][0]["properties"].append(note)
-        path.write_text(yaml.safe_dump(document, sort_keys=False))
-    generate = [sys.executable, ROOT / "scripts" / "generate_dbt_sources.py"]
-    subprocess.run([*generate, "--contracts", contracts, "--output", project / "models"], check=True)
-    return project
-
-
-def test_a_changed_contract_is_followed_and_history_kept(
-    warehouse: Warehouse, evolved: Path, dbt: Callable[..., Run]
-) -> None:
-    warehouse.put("web_events", event("a", page_url="/"))
-    warehouse.merge("customers", customer(10, country="DE"), at=merged(2))
-    assert dbt("run", warehouse.environment).code == 0
-    warehouse.sql("drop schema staging cascade")
-    for statement in (
-        "alter table silver.customers rename column country to land",
-        "alter table silver.customers alter column name type varchar(300)",
-        "alter table silver.order_items alter column quantity type bigint",
-        "alter table silver.web_events rename column page_url to page",
-        *(
-            f"alter table silver.{d} add column note varchar(20)"
-            for d in ("customers", "order_items", "web_events")
-        ),
-    ):
-        warehouse.sql(statement)
-
-    first = dbt("run", warehouse.environment, evolved)
-    assert first.code == 0, first.output
-    assert sorted(re.findall(r'"(\w+)" is built anew', first.output)) == ["fct_order_items", "fct_web_events"]
-    assert warehouse.sql("select version_key, land, note from gold.dim_customers order by 1") == [
-        ("10-1", "GB", None),
-        ("10-2", "DE", None),
-    ]
-    assert warehouse.sql("select page, note from gold.fct_web_events") == [("/", None)]
-    types = warehouse.sql(
-        "select column_name, data_type, character_maximum_length from information_schema.columns"
-        " where table_schema = 'gold' and (table_name, column_name) in"
-        " (('fct_order_items', 'quantity'), ('dim_customers', 'name')) order by 1"
-    )
-    assert types == [("name", "character varying", 300), ("quantity", "bigint", None)]
-
-    before = written(warehouse, "fct_order_items")
-    second = dbt("run", warehouse.environment, evolved)
-    assert "is built anew" not in second.output
-    assert written(warehouse, "fct_order_items") == before

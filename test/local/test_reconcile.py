@@ -36,7 +36,9 @@ schema:
       - {name: local, physicalType: timestamp}
       - {name: rate, physicalType: double}
       - {name: ok, physicalType: boolean}
-      - {name: note, physicalType: varchar(100)}
+      - name: note
+        physicalType: varchar(100)
+        customProperties: [{property: previousNames, value: [remark]}]
 """
 MODEL = """
 models:
@@ -117,6 +119,12 @@ def test_equal_rows_are_equal_whatever_holds_them(run):
     )
 
 
+def test_a_source_that_is_older_than_the_contract_is_read_by_former_names(run):
+    assert run("alter table things rename column note to remark")[0] == 0
+    code, said = run("alter table gold.fct_things rename column note to remark")
+    assert code == 1 and 'column "note" does not exist' in said, "gold is to follow the contract"
+
+
 @pytest.mark.parametrize(
     "change, example",
     [
@@ -138,6 +146,10 @@ def test_equal_rows_are_equal_whatever_holds_them(run):
         (
             "insert into things select * from things where id = 2",
             "id=2, part=a: 2 rows in the source, 1 here",
+        ),
+        (
+            "alter table things drop column ok",
+            "silver: different id=1, part=a: ok None in the source, True here",
         ),
         ("alter table gold.fct_things drop column note", 'UndefinedColumn: column "note" does not exist'),
     ],

@@ -175,3 +175,6 @@ def test_a_new_column_is_added_and_a_renamed_or_widened_one_makes_the_copy_anew(
         update={"columns": (COLUMNS[0], title.model_copy(update={"type": "varchar(99)"}))}
     )
     assert copy(wider) == (2, True)
+    merge(silver, row(3, 3, "x" * 90) | {"title": "x" * 90})
+    assert copy(renamed) == (1, False), "an older contract, after a rollback, takes nothing away"
+    assert read(database, "length(title)") == [(1,), (1,), (90,)]

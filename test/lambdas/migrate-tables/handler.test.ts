@@ -60,7 +60,7 @@ it('touches nothing when one table is refused', async () => {
   const other = contract({ dataset: 'items' });
   const narrower = contract({ version: '1.1.0', columns: contract().columns.slice(0, 3) });
   await expect(lakeWith([other, narrower], lake).run('Update')).rejects.toThrow(
-    'dev_bronze.orders: column updated_at is in the table and not in the contract; columns are never dropped: put it back',
+    'dev_bronze.orders, dev_silver.orders: column updated_at is in the table and not in the contract; columns are never dropped: put it back',
   );
   expect(lake.glue.sent.every((sent) => sent.name === 'GetTable')).toBe(true);
 });

@@ -63,12 +63,34 @@ describe('what is done', () => {
     expect(next).toMatchObject({ action: 'change', steps: [{ kind: 'widen', column: 'n', from, to }, {}, {}] });
   });
 
-  it('does not touch the table when a string may be longer', () => {
-    const next = changed(
-      v1,
-      contract({ columns: replaced('status', column('status', { name: 'varchar', length: 40 })) }),
-    );
-    expect(next).toEqual({ action: 'none', reason: 'as declared' });
+  it('takes a longer text without touching the columns, and remembers the length', () => {
+    const next = changed(v1, v2(replaced('status', column('status', { name: 'varchar', length: 40 }))));
+    if (next.action !== 'change') throw new Error(next.action);
+    expect(next.after.fields).toEqual(created(silverTable(v1)).fields);
+    expect(next.after.properties['moraine.lengths']).toBe('{"status":40}');
+  });
+
+  it('lets an optional column become required, and a required one optional', () => {
+    const required = column('status', { name: 'varchar', length: 20 }, { required: true });
+    expect(changed(v1, v2(replaced('status', required))).action).toBe('change');
+    expect(changed(v2(replaced('status', required), { version: '1.0.0' }), v2(v1.columns)).action).toBe('change');
+  });
+
+  it('renames a required column: its rows have it', () => {
+    const renamed = column('id', { name: 'bigint' }, { required: true, previousNames: ['order_id'] });
+    expect(changed(v1, v2(replaced('order_id', renamed), { key: ['id'] })).action).toBe('change');
+  });
+
+  it('renames back, by a contract that says so', () => {
+    const there = column('state', { name: 'varchar', length: 20 }, { previousNames: ['status'] });
+    const back = column('status', { name: 'varchar', length: 20 }, { previousNames: ['status', 'state'] });
+    const after = plan(silverTable(v2(replaced('status', there))), created(silverTable(v1)));
+    if (after.action !== 'change') throw new Error(after.action);
+    const again = plan(silverTable(v2(replaced('status', back), { version: '1.2.0' })), after.after);
+    expect(again).toMatchObject({
+      action: 'change',
+      steps: expect.arrayContaining([{ kind: 'rename', column: 'status', from: 'state' }]) as unknown,
+    });
   });
 
   it('renames by the contract’s history and keeps the id', () => {
@@ -81,11 +103,11 @@ describe('what is done', () => {
 
   it('gives a former name to one column only', () => {
     const [a, b] = ['a', 'b'].map((name) =>
-      column(name, { name: 'varchar', length: 9 }, { previousNames: ['status'] }),
+      column(name, { name: 'varchar', length: 20 }, { previousNames: ['status'] }),
     );
     const next = changed(v1, v2([...replaced('status', a), b]));
     expect(next).toMatchObject({
-      steps: [{ kind: 'rename', column: 'a', from: 'status' }, {}, { kind: 'add', column: 'b' }, {}, {}],
+      steps: [{ kind: 'rename', column: 'a', from: 'status' }, {}, { kind: 'add', column: 'b' }, {}, {}, {}],
     });
   });
 
@@ -111,7 +133,35 @@ describe('what is refused', () => {
     [
       'another type',
       v2(replaced('status', column('status', { name: 'boolean' }))),
-      'column status is string in the table and boolean',
+      'column status is string in the table and boolean in the contract; allowed are int to long, and a decimal of the ' +
+        'same scale and a higher precision: put the type back, or add a column of another name',
+    ],
+    [
+      'another type of a key',
+      v2(replaced('order_id', column('order_id', { name: 'varchar', length: 36 }))),
+      'column order_id is long in the table and string in the contract; allowed are int to long, and a decimal of the same ' +
+        'scale and a higher precision: put the type back, or describe the data as a new dataset',
+    ],
+    [
+      'a shorter text',
+      v2(replaced('status', column('status', { name: 'varchar', length: 10 }))),
+      'column status is varchar(20) in the table and varchar(10) in the contract; allowed is a longer one: put the length back',
+    ],
+    [
+      'a shorter text under another name',
+      v2(replaced('status', column('state', { name: 'varchar', length: 10 }, { previousNames: ['status'] }))),
+      'column state is varchar(20) in the table and varchar(10) in the contract',
+    ],
+    [
+      'a new column that is required',
+      v2([...v1.columns, column('country', { name: 'varchar', length: 2 }, { required: true })]),
+      'column country is new and required, and no row of the table has it; allowed is an optional one: leave required out',
+    ],
+    [
+      'a key under another name that does not say so',
+      v2(replaced('order_id', column('id', { name: 'bigint' })), { key: ['id'] }),
+      'column order_id is in the table and not in the contract; columns are never dropped: put it back, or list order_id ' +
+        'under previousNames of the column that took its place',
     ],
     ['another bucket count', v2(v1.columns, { bucketCount: 32 }), 'bucket[16] of order_id in the table and bucket[32]'],
     [

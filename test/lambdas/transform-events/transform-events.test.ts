@@ -2,7 +2,7 @@ import type { FirehoseTransformationEvent } from 'aws-lambda';
 import fc from 'fast-check';
 import { makeHandler } from '../../../lambdas/transform-events';
 import { cast, micros } from '../../../lambdas/transform-events/cast';
-import type { ColumnType } from '../../../lambdas/shared/contract';
+import type { ColumnType, Contract } from '../../../lambdas/shared/contract';
 import { column, contract, platform } from '../fakes';
 
 beforeEach(() => jest.spyOn(console, 'log').mockImplementation(() => undefined));
@@ -26,10 +26,12 @@ const envelope = (event: object, ordinal = 0, dataset = 'clicks') => ({
   event,
 });
 
-async function transform(...records: unknown[]) {
+const transform = (...records: unknown[]) => transformWith(clicks, records);
+
+async function transformWith(declared: Contract, records: readonly unknown[]) {
   const handler = makeHandler({
     env: { ENVIRONMENT: 'dev' },
-    platform: () => platform({ contracts: [clicks] }),
+    platform: () => platform({ contracts: [declared] }),
     now: () => NOW,
   });
   const event = {
@@ -41,6 +43,27 @@ async function transform(...records: unknown[]) {
   const answer = await handler(event as FirehoseTransformationEvent);
   return answer.records.map((record) => ({ ...record, text: Buffer.from(record.data, 'base64').toString() }));
 }
+
+it('takes a renamed column by a former name, the newest that the event has', async () => {
+  const renamed = contract({
+    ...clicks,
+    columns: clicks.columns.map((c) =>
+      c.name === 'at' ? { ...c, name: 'happened_at', previousNames: ['time', 'at'] } : c,
+    ),
+  });
+  const [[first, second], times] = [['2026-11-20T01:00:00Z', '2026-11-20T02:00:00Z'], 1795136400000000];
+  const [old, older, ahead] = await transformWith(renamed, [
+    envelope({ id: 'e1', at: first }),
+    envelope({ id: 'e2', time: first }),
+    envelope({ id: 'e3', happened_at: second, at: first }),
+  ]);
+  expect([old, older].map(({ text }) => JSON.parse(text) as object)).toEqual([
+    expect.objectContaining({ id: 'e1', happened_at: times }),
+    expect.objectContaining({ id: 'e2', happened_at: times }),
+  ]);
+  expect(JSON.parse(ahead.text)).toMatchObject({ happened_at: times + 3_600_000_000 });
+  expect(old.text).not.toContain('"at"');
+});
 
 it('makes a row of bronze out of an event, every number digit for digit', async () => {
   const event = {

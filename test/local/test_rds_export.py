@@ -33,7 +33,7 @@ create unlogged table scratch (a int);
 def rds(database, s3, tmp_path):
     with psycopg.connect(database) as connection:
         connection.execute(SCHEMA)
-    return RdsExport({"db:acme": database, "cluster:acme": database}, s3, tmp_path / "rds")
+    return RdsExport({"db:acme": database, "cluster:acme": database}, lambda role: s3, tmp_path / "rds")
 
 
 def start(rds, bucket, identifier="e1", **request):
@@ -194,7 +194,7 @@ def test_snapshots_and_unfinished_exports_survive_the_process(rds, s3, bucket, t
     rds.handle("StartExportTask", request)
     unfinished = rds.backups.path(second["DBSnapshotArn"]).with_name("rds_acme-2020-01-01-00-00.partial")
     unfinished.mkdir()
-    again = RdsExport(rds.backups.databases, s3, tmp_path / "rds")
+    again = RdsExport(rds.backups.databases, lambda role: s3, tmp_path / "rds")
     assert finished(again)["Status"] == "COMPLETE" and not unfinished.exists()
     assert "export_info_e1.json" in keys(s3, bucket)
     listed = again.handle(

@@ -99,15 +99,18 @@ class FirehoseIceberg:
     def flush(self, timeout: float = 120) -> int:
         """Delivers every buffer now and waits for it; returns how many records went out since the last call.
 
-        Raises TimeoutError when something is still buffered after `timeout` seconds.
+        Raises TimeoutError when something is still buffered after `timeout` seconds, or is refused: more time
+        gives a role no rights.
         """
         streams = list(self.streams.values())
         for stream in streams:
             stream.spool.seal()
+            stream.problem = None
             stream.wake.set()
         end = time.time() + timeout
         while any(not stream.spool.empty for stream in streams):
-            if time.time() > end:
+            refused = any("not authorized" in (stream.problem or "") for stream in streams)
+            if refused or time.time() > end:
                 left = ", ".join(stream.delivery.name for stream in streams if not stream.spool.empty)
                 raise TimeoutError(
                     f"not delivered within {timeout} s: {left}: {[s.problem for s in streams]}"

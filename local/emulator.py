@@ -146,11 +146,10 @@ def extend_iam(services: Services) -> None:
 
     stock_pin, stock_resource = app.pin_request_origin, iam_actions.extract_resource_arn
     stock_enforce, stock_denial = iam_evaluator.enforce, iam_actions.access_denied_response
+    refused: ContextVar[str] = ContextVar("resource on which the request was refused", default="*")
 
     def pin(source_ip: str, secure_transport: bool) -> None:
-        stock_pin(
-            source_ip, True
-        )  # the laptop's own wire counts as TLS, or `enforceSSL` would shut everyone out
+        stock_pin(source_ip, True)  # the laptop's own wire counts as TLS, or `enforceSSL` shuts everyone out
 
     def resource(service, method, path, headers, body, query_params, region, account_id):
         found = None
@@ -168,15 +167,15 @@ def extend_iam(services: Services) -> None:
         context = {**iam_resources.CONTEXT.get(service, {}), **(service_context or {})}
         for arn in iam_resources.within(resource_arn):
             if denied := stock_enforce(access_key_id, iam_action, service, region, arn, context):
+                refused.set(arn)
                 return denied
         return None
 
     def denial(service, action, principal_arn, request_id, *, message="", error_code="", **more):
-        if not (
-            message or error_code or more.get("resource_policy_arn")
-        ):  # AWS names the resource, stock does not
-            arn, explicit = more.get("resource_arn", "*"), more.get("explicit_deny", False)
-            message = iam_actions.identity_denial_message(action, principal_arn, arn, explicit)
+        # AWS names the resource, stock does not.
+        if not (message or error_code or more.get("resource_policy_arn")):
+            explicit = more.get("explicit_deny", False)
+            message = iam_actions.identity_denial_message(action, principal_arn, refused.get(), explicit)
         answer = stock_denial(
             service, action, principal_arn, request_id, message=message, error_code=error_code, **more
         )

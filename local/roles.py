@@ -15,18 +15,16 @@ RENEWED_AFTER = 1800
 """Seconds; a session of STS lives for an hour."""
 
 
-def session(role: str, endpoint: str, region: str) -> boto3.Session:
-    """A session of the role (its ARN). Raises ClientError when there is no such role."""
-    return _session(role, endpoint, region, int(time.time() // RENEWED_AFTER))
+def session(role: str, sts) -> boto3.Session:
+    """A session of the role (its ARN), by a client of STS. Raises ClientError when there is no such role."""
+    return _session(role, sts, int(time.time() // RENEWED_AFTER))
 
 
 @lru_cache(maxsize=32)
-def _session(role: str, endpoint: str, region: str, _: int) -> boto3.Session:
-    sts = boto3.client("sts", endpoint_url=endpoint, region_name=region)
+def _session(role: str, sts, _: int) -> boto3.Session:
     given = sts.assume_role(RoleArn=role, RoleSessionName="moraine-local")["Credentials"]
-    return boto3.Session(
-        given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name=region
-    )
+    keys = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    return boto3.Session(*keys, region_name=sts.meta.region_name)
 
 
 def require(iam, role: str, action: str, resource: str) -> None:

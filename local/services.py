@@ -105,6 +105,10 @@ class Services:
         return self.client("iam")
 
     @cached_property
+    def sts(self):
+        return self.client("sts")
+
+    @cached_property
     def catalog(self):
         return lake.catalog(self.settings.endpoint, self.settings.region)
 
@@ -135,7 +139,7 @@ class Services:
 
     def clients(self, role: str) -> lake.Clients:
         """What a service that was given this role calls others with."""
-        session = self.acts_as(role) and roles.session(role, self.settings.endpoint, self.settings.region)
+        session = self.acts_as(role) and roles.session(role, self.sts)
         return lake.clients(self.settings.endpoint, self.settings.region, session)
 
     def require(self, principal: str, needed: list[tuple[str, str]]) -> None:

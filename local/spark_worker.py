@@ -73,7 +73,7 @@ class SessionOfRun(threading.local):
 class Worker:
     def __init__(self, endpoint: str, scratch: Path):
         self.session = None
-        self.endpoint = endpoint
+        self.sts = boto3.client("sts", endpoint_url=endpoint)
         self.aws = boto3.DEFAULT_SESSION = SessionOfRun()
         self.code = threading.Lock()
         self.scratch = scratch
@@ -88,7 +88,7 @@ class Worker:
         try:
             region = os.environ["AWS_REGION"]
             if role:
-                self.aws.own = roles.session(role, self.endpoint, region)
+                self.aws.own = roles.session(role, self.sts)
             main = self.load(script, arguments.get("--extra-py-files", ""))
             session = self.session.newSession()
             # Iceberg's reader asks for the thread's active session, which is still the one that Spark started with.

@@ -143,7 +143,9 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
         ),
       ),
     ];
-    expect(wanted.length).toBeGreaterThan(0);
+    const apis = of('AWS::ApiGateway::Stage').map(({ resource }) => text(resource.Properties?.RestApiId));
+    expect(apis.filter((api) => !names.some((name) => text(name).includes(api)))).toEqual([]);
+    expect([wanted.length, apis.length]).not.toContain(0);
     expect(wanted.filter((name) => !names.includes(name))).toEqual([]);
   });
 });

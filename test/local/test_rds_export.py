@@ -4,11 +4,11 @@ import io
 import json
 import time
 
+import iam_resources
 import psycopg
 import pyarrow.parquet
 import pytest
 import rds_backups
-import rds_iam
 import rds_snapshot
 from aws_error import AwsError
 from rds_export import RdsExport
@@ -310,4 +310,4 @@ def test_at_most_five_exports_are_under_way_in_an_account_whose_ever_they_are(rd
     ],
 )
 def test_iam_looks_at_what_a_request_names(action, request_, expected):
-    assert rds_iam.resource(action, request_, "r", "1") == expected
+    assert iam_resources.resource("rds", action, request_, "r", "1") == expected

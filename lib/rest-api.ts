@@ -97,6 +97,9 @@ export class RestApi extends ApiGatewayRestApi {
         throttlingBurstLimit: api.burstLimit,
       },
     });
+    // API Gateway writes errors to a log group of this name, and makes it where there is none: unencrypted, and for ever.
+    const logGroupName = `API-Gateway-Execution-Logs_${this.restApiId}/${props.environment.name}`;
+    this.deploymentStage.node.addDependency(new Logs(scope, `${id}ExecutionLogs`, { ...props, logGroupName }));
     this.validator = this.addRequestValidator('Validator', {
       validateRequestBody: true,
       validateRequestParameters: true,

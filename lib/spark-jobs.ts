@@ -20,6 +20,7 @@ import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
 import { grantItems, grantObjects } from './grants';
+import { Logs } from './logs';
 import { REST_PREFIX } from './rest-extract';
 
 const ROOT = join(__dirname, '..');
@@ -74,6 +75,9 @@ export class SparkJobs extends Construct {
       s3Encryption: S3Encryption.kms(props.key),
     });
 
+    for (const log of ['output', 'error']) {
+      new Logs(this, `Logs-${log}`, { ...props, logGroupName: `${logPrefix(props)}/${log}` });
+    }
     // It has a name of its own: kept, it would be in the way of the next deployment.
     this.security.applyRemovalPolicy(RemovalPolicy.DESTROY);
 
@@ -111,6 +115,7 @@ export class SparkJobs extends Construct {
         '--additional-python-modules': PYTHON_MODULES,
         '--enable-job-insights': 'true',
         '--job-bookmark-option': 'job-bookmark-disable',
+        '--custom-logGroup-prefix': logPrefix(props),
         '--contracts': this.contracts.s3ObjectUrl,
         '--env': props.environment.name,
         '--runs-table': props.runs.tableName,
@@ -154,6 +159,12 @@ export class SparkJobs extends Construct {
     return role;
   }
 }
+
+/**
+ * Where Glue writes what its jobs say, below `/output` and `/error`.
+ * @see https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
+ */
+const logPrefix = ({ environment }: Basis): string => `/aws-glue/jobs/moraine-${environment.name}`;
 
 /**
  * Spark's settings as one `--conf` argument, the form in which Glue takes several. The local worker reads them there.

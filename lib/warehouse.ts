@@ -8,9 +8,11 @@ import { Construct } from 'constructs';
 import { acknowledgeResource } from './acknowledge';
 import { removalPolicy, type Basis } from './basis';
 import type { Catalogue } from './catalogue';
+import { Logs } from './logs';
 
 const PORT = 5439;
 const ADMIN = 'moraine_admin';
+const LOGS = ['userlog', 'connectionlog', 'useractivitylog'];
 
 export interface WarehouseProps extends Basis {
   readonly vpc: IVpc;
@@ -29,6 +31,7 @@ export interface WarehouseProps extends Basis {
  * every 30 days.
  * @see https://docs.aws.amazon.com/redshift/latest/mgmt/redshift-secrets-manager-integration.html
  * @see https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-workgroup-namespace.html
+ * @see https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-audit-logging.html
  */
 export class Warehouse extends Construct {
   readonly database = 'warehouse';
@@ -50,6 +53,8 @@ export class Warehouse extends Construct {
     this.key = key;
     this.lakeRole = this.role(props);
 
+    // Redshift writes to log groups of these names, and makes them where there are none: unencrypted, and for ever.
+    const logs = LOGS.map((log) => new Logs(this, log, { ...props, logGroupName: `/aws/redshift/${name}/${log}` }));
     const namespace = new CfnNamespace(this, 'Namespace', {
       namespaceName: name,
       dbName: this.database,
@@ -59,8 +64,9 @@ export class Warehouse extends Construct {
       kmsKeyId: key.keyId,
       iamRoles: [this.lakeRole.roleArn],
       defaultIamRoleArn: this.lakeRole.roleArn,
-      logExports: ['userlog', 'connectionlog', 'useractivitylog'],
+      logExports: LOGS,
     });
+    namespace.node.addDependency(...logs);
     namespace.applyRemovalPolicy(removalPolicy(environment));
     this.namespaceName = namespace.ref;
     this.namespaceArn = namespace.attrNamespaceNamespaceArn;

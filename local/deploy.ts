@@ -49,7 +49,7 @@ function cdk(
         done();
         return;
       }
-      const told = lines.filter((line) => /❌|error|fail/i.test(line)).slice(0, 3);
+      const told = lines.filter((line) => /❌|_FAILED\b|\b[Ee]rror: /.test(line)).slice(0, 3);
       failed(
         new SetupError(`cdk ${args[0]} failed: ${(told.length ? told : lines.slice(-3)).join(' | ')} (see ${log})`),
       );

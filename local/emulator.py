@@ -11,16 +11,18 @@ Ends, with everything saved, when its standard input does.
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
 import time
 import types
+from contextvars import ContextVar
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import codebuild as local_codebuild
-import rds_iam
+import iam_resources
 from aws_error import AwsError
 from query_protocol import read_request, write_answer, write_error
 from rds_export import RdsExport
@@ -72,23 +74,26 @@ def keep_saving() -> None:
 
 def extend(services: Services) -> None:
     extend_saving()
+    extend_iam(services)
     extend_redshift(services)
     extend_glue_tables(services)
     extend_glue_jobs(services)
     extend_firehose(services)
     extend_rds(services)
     extend_codebuild(services)
-    extend_step_functions()
+    extend_step_functions(services)
     extend_cloudformation(services.settings)
     extend_lambda()
     extend_with_own_requests(services)
 
 
-def answered(service, action: str, request: dict):
-    """A service's answer, or its error, in AWS's JSON protocol."""
+def answered(service, action: str, request: dict, check=None):
+    """A service's answer, or its error, in AWS's JSON protocol; `check(action, request)` comes first."""
     from ministack.core.responses import error_response_json, json_response
 
     try:
+        if check:
+            check(action, request)
         return json_response(service.handle(action, request))
     except AwsError as error:
         return error_response_json(error.code, error.message, error.status)
@@ -133,6 +138,69 @@ def extend_saving() -> None:
     app._load_persisted_state = load
 
 
+def extend_iam(services: Services) -> None:
+    """Enforcement (`AUTH`) as AWS has it, where ministack knows less."""
+    import ministack.app as app
+    import ministack.core.iam_actions as iam_actions
+    import ministack.core.iam_evaluator as iam_evaluator
+
+    stock_pin, stock_resource = app.pin_request_origin, iam_actions.extract_resource_arn
+    stock_enforce, stock_denial = iam_evaluator.enforce, iam_actions.access_denied_response
+    refused: ContextVar[str] = ContextVar("resource on which the request was refused", default="*")
+
+    def pin(source_ip: str, secure_transport: bool) -> None:
+        stock_pin(source_ip, True)  # the laptop's own wire counts as TLS, or `enforceSSL` shuts everyone out
+
+    def resource(service, method, path, headers, body, query_params, region, account_id):
+        found = None
+        if service == "rds":
+            action, request = read_request("rds", body)
+            found = action in RdsExport.ACTIONS and iam_resources.resource(
+                service, action, request, region, account_id
+            )
+        elif target := headers.get("x-amz-target"):
+            request = json.loads(body or b"{}")
+            found = iam_resources.resource(service, target.rpartition(".")[2], request, region, account_id)
+        return found or stock_resource(service, method, path, headers, body, query_params, region, account_id)
+
+    def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+        context = {**iam_resources.CONTEXT.get(service, {}), **(service_context or {})}
+        for arn in iam_resources.within(resource_arn):
+            if denied := stock_enforce(access_key_id, iam_action, service, region, arn, context):
+                refused.set(arn)
+                return denied
+        return None
+
+    def denial(service, action, principal_arn, request_id, *, message="", error_code="", **more):
+        # AWS names the resource, stock does not.
+        if not (message or error_code or more.get("resource_policy_arn")):
+            explicit = more.get("explicit_deny", False)
+            message = iam_actions.identity_denial_message(action, principal_arn, refused.get(), explicit)
+        answer = stock_denial(
+            service, action, principal_arn, request_id, message=message, error_code=error_code, **more
+        )
+        print(f"{service}: {message or error_code}", file=sys.stderr, flush=True)
+        return answer
+
+    iam_actions.SERVICE_TO_IAM_NAMESPACE.update(iam_resources.NAMESPACES)
+    iam_actions.extract_resource_arn = resource
+    iam_actions.access_denied_response = denial
+    iam_evaluator.enforce = enforce
+    app.pin_request_origin = pin
+
+
+def check_caller(services: Services, service: str):
+    """What a caller needs besides the action itself (`iam_resources.besides`), as `check(action, request)`."""
+    from ministack.core.iam_evaluator import caller_arn
+
+    def check(action: str, request: dict) -> None:
+        settings = services.settings
+        needed = iam_resources.besides(service, action, request, settings.region, settings.account)
+        services.require(caller_arn(), needed)
+
+    return check
+
+
 def extend_redshift(services: Services) -> None:
     """ministack does not know the two services: their requests would go to S3."""
     import ministack.app as app
@@ -145,7 +213,10 @@ def extend_redshift(services: Services) -> None:
         return known.get(target) or stock(method, path, headers, query_params)
 
     app.detect_service = detect
-    intercept("redshift-data", lambda action, request: lambda: answered(services.redshift, action, request))
+    check = check_caller(services, "redshift-data")
+    intercept(
+        "redshift-data", lambda action, request: lambda: answered(services.redshift, action, request, check)
+    )
     intercept(
         "redshift-serverless",
         lambda action, request: lambda: answered(services.redshift_serverless, action, request),
@@ -173,7 +244,11 @@ def extend_glue_jobs(services: Services) -> None:
 
     def execute(run, job, arguments, script):
         body = json.dumps(
-            {"script": script, "arguments": {name: str(value) for name, value in arguments.items()}}
+            {
+                "script": script,
+                "arguments": {name: str(value) for name, value in arguments.items()},
+                "role": services.acts_as(job["Role"]),
+            }
         )
         try:
             request = Request(f"{services.settings.worker}/run", data=body.encode())
@@ -208,22 +283,13 @@ def extend_firehose(services: Services) -> None:
 
 
 def extend_rds(services: Services) -> None:
-    """Snapshots of databases that are not ministack's, and their exports; stock enforcement of IAM knows neither."""
+    """Snapshots of databases that are not ministack's, and their exports."""
     import ministack.app as app
-    import ministack.core.iam_actions as iam_actions
     from ministack.core.concurrency import run_reentrant
     from ministack.core.responses import new_uuid
 
     stock = app.SERVICE_HANDLERS["rds"]
-    stock_resource = iam_actions.extract_resource_arn
-
-    def resource(service, method, path, headers, body, query_params, region, account_id):
-        action, request = read_request("rds", body) if service == "rds" else ("", {})
-        if action in RdsExport.ACTIONS:
-            return rds_iam.resource(action, request, region, account_id)
-        return stock_resource(service, method, path, headers, body, query_params, region, account_id)
-
-    iam_actions.extract_resource_arn = resource
+    check = check_caller(services, "rds")
 
     async def handle(method, path, headers, body, query_params):
         action, request = read_request("rds", body)
@@ -232,6 +298,7 @@ def extend_rds(services: Services) -> None:
 
         def work():
             try:
+                check(action, request)
                 return 200, write_answer("rds", action, services.rds.handle(action, request), new_uuid())
             except AwsError as error:
                 return error.status, write_error(error.code, error.message, new_uuid())
@@ -249,7 +316,8 @@ def extend_codebuild(services: Services) -> None:
     def execute(build_id, project):
         try:
             environment = services.settings.build_environment()
-            status, log = local_codebuild.run_project(project, services.s3, environment)
+            source = services.clients(project["serviceRole"]).s3
+            status, log = local_codebuild.run_project(project, source, environment)
         except Exception as problem:
             status, log = "FAULT", f"{type(problem).__name__}: {problem}"
         print(log, file=sys.stderr, flush=True)
@@ -258,8 +326,8 @@ def extend_codebuild(services: Services) -> None:
     codebuild._execute_build = execute
 
 
-def extend_step_functions() -> None:
-    """The `.sync` integrations of Glue and CodeBuild: absent from ministack."""
+def extend_step_functions(services: Services) -> None:
+    """The `.sync` integrations of Glue and CodeBuild: absent from ministack. Its tasks ask for no permission."""
     import ministack.services.codebuild as codebuild
     import ministack.services.glue as glue
     import ministack.services.stepfunctions as stepfunctions
@@ -299,6 +367,27 @@ def extend_step_functions() -> None:
             raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(build, default=str))
         return {"Build": build}
 
+    role: ContextVar[str] = ContextVar("role of the state machine that runs")
+    stock_run, stock_task = stepfunctions._run_execution, stepfunctions._invoke_resource
+
+    def run_execution(arn):
+        machine = stepfunctions._executions[arn]["stateMachineArn"]
+        role.set(stepfunctions._state_machines[machine]["roleArn"])
+        return stock_run(arn)
+
+    def task(resource, request):
+        settings = services.settings
+        try:
+            needed = iam_resources.of_task(resource, request, settings.region, settings.account)
+            services.require(role.get(), needed)
+        except (AwsError, KeyError) as error:
+            raise stepfunctions._ExecutionError(
+                getattr(error, "code", "States.Runtime"), getattr(error, "message", str(error))
+            ) from error
+        return stock_task(resource, request)
+
+    stepfunctions._run_execution = run_execution
+    stepfunctions._invoke_resource = task
     stepfunctions._SERVICE_DISPATCH["arn:aws:states:::glue:startJobRun"] = start_job_run
     stepfunctions._SERVICE_DISPATCH["arn:aws:states:::codebuild:startBuild"] = start_build
 
@@ -318,13 +407,30 @@ def extend_cloudformation(settings: Settings) -> None:
 
     vpc["create"] = create_vpc
 
+    # `Ref` of a secret is its ARN, stock gives its name: a policy that says Ref would name nothing.
+    secret = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    stock_secret = dict(secret)
+
+    def name_of(arn: str) -> str:
+        return re.sub("^arn:.*:secret:|-[0-9a-f]{6}$", "", arn) if arn.startswith("arn:") else arn
+
+    def by_arn(answer):
+        return answer[1]["Arn"], answer[1]
+
+    secret["create"] = lambda *given: by_arn(stock_secret["create"](*given))
+    secret["update"] = lambda arn, *given, **more: by_arn(
+        stock_secret["update"](name_of(arn), *given, **more)
+    )
+    secret["delete"] = lambda arn, properties: stock_secret["delete"](name_of(arn), properties)
+
 
 def record_only(resource_type: str, attributes: tuple[str, ...], settings: Settings) -> dict:
     _, service, kind = resource_type.split("::")
+    service = re.sub("(?<=[a-z])(?=[A-Z])", "-", service).lower()
 
     def create(logical_id, props, stack_name):
         physical_id = props.get(f"{kind}Name") or props.get("Name") or f"{stack_name}-{logical_id}"
-        arn = f"arn:aws:{service.lower()}:{settings.region}:{settings.account}:{kind.lower()}/{physical_id}"
+        arn = f"arn:aws:{service}:{settings.region}:{settings.account}:{kind.lower()}/{physical_id}"
         told = {"Arn": arn, "Address": "127.0.0.1"}
         return physical_id, {
             name: next((value for end, value in told.items() if name.endswith(end)), physical_id)

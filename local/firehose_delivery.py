@@ -14,10 +14,12 @@ import json
 import re
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import firehose_rows
 from firehose_rows import Refused
+from lake import Clients
 from pyiceberg.exceptions import NoSuchTableError
 
 LAMBDA_RETRIES = 3
@@ -39,9 +41,8 @@ JAVA_TIMES = {
 class Delivery:
     """Delivers for one stream; `use(config)` comes first."""
 
-    def __init__(self, name: str, arn: str, region: str, invoke_lambda, catalog, s3):
-        self.name, self.arn, self.region = name, arn, region
-        self.invoke_lambda, self.catalog, self.s3 = invoke_lambda, catalog, s3
+    def __init__(self, name: str, arn: str, region: str, clients: Callable[[str], Clients]):
+        self.name, self.arn, self.region, self.clients = name, arn, region, clients
 
     def use(self, config: dict) -> None:
         self.config = config
@@ -54,6 +55,7 @@ class Delivery:
 
     def deliver(self, records: list[dict]) -> None:
         """Writes every record somewhere. Raises when the catalogue or S3 is away: then call it again."""
+        self.invoke_lambda, self.catalog, self.s3 = self.clients(self.config["RoleARN"])
         errors: dict[str, list[dict]] = {}
         if self.processor:
             records = [record for some in self._chunks(records) for record in self._transform(some, errors)]

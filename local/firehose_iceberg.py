@@ -21,6 +21,7 @@ from pathlib import Path
 from aws_error import AwsError
 from firehose_delivery import Delivery
 from firehose_spool import Spool, read
+from lake import Clients
 from pyiceberg.exceptions import NoSuchTableError
 
 MAX_RECORDS = 500
@@ -31,21 +32,19 @@ DEFAULT_SECONDS, DEFAULT_MIB = 300, 5
 
 
 class FirehoseIceberg:
-    """`invoke_lambda(arn, event)` answers as the function does, and raises when it fails.
+    """`clients(role)` gives what a stream calls others with in the name of its role: a handler, the catalogue, S3.
 
     Region and account, for ARNs, are by default those of the emulator's environment.
     """
 
     def __init__(
         self,
-        invoke_lambda: Callable[[str, dict], dict],
-        catalog,
-        s3,
+        clients: Callable[[str], Clients],
         spool_dir: Path,
         region: str | None = None,
         account: str | None = None,
     ):
-        self.invoke_lambda, self.catalog, self.s3 = invoke_lambda, catalog, s3
+        self.clients = clients
         self.spool_dir = Path(spool_dir)
         self.region = region or os.environ.get("AWS_REGION", "us-east-1")
         self.account = account or os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
@@ -63,7 +62,7 @@ class FirehoseIceberg:
             known = self.streams.get(name)
             if known and known.config == config:
                 return
-            _check(config, self.catalog)
+            _check(config, self.clients)
             folder = self.spool_dir / name
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "config.new").write_text(json.dumps(config))
@@ -75,7 +74,7 @@ class FirehoseIceberg:
 
     def _open(self, name: str, config: dict) -> None:
         arn = f"arn:aws:firehose:{self.region}:{self.account}:deliverystream/{name}"
-        delivery = Delivery(name, arn, self.region, self.invoke_lambda, self.catalog, self.s3)
+        delivery = Delivery(name, arn, self.region, self.clients)
         with self.lock:
             if name not in self.streams:
                 self.streams[name] = Stream(Spool(self.spool_dir / name), delivery, config)
@@ -100,15 +99,18 @@ class FirehoseIceberg:
     def flush(self, timeout: float = 120) -> int:
         """Delivers every buffer now and waits for it; returns how many records went out since the last call.
 
-        Raises TimeoutError when something is still buffered after `timeout` seconds.
+        Raises TimeoutError when something is still buffered after `timeout` seconds, or is refused: more time
+        gives a role no rights.
         """
         streams = list(self.streams.values())
         for stream in streams:
             stream.spool.seal()
+            stream.problem = None
             stream.wake.set()
         end = time.time() + timeout
         while any(not stream.spool.empty for stream in streams):
-            if time.time() > end:
+            refused = any("not authorized" in (stream.problem or "") for stream in streams)
+            if refused or time.time() > end:
                 left = ", ".join(stream.delivery.name for stream in streams if not stream.spool.empty)
                 raise TimeoutError(
                     f"not delivered within {timeout} s: {left}: {[s.problem for s in streams]}"
@@ -195,7 +197,7 @@ def _data(records: list) -> list[bytes]:
     return found
 
 
-def _check(config: dict, catalog) -> None:
+def _check(config: dict, clients: Callable[[str], Clients]) -> None:
     for name in ("RoleARN", "CatalogConfiguration", "S3Configuration"):
         if not config.get(name):
             message = f"IcebergDestinationConfiguration lacks {name}, which is required"
@@ -218,7 +220,7 @@ def _check(config: dict, catalog) -> None:
                 "InvalidArgumentException", f"Destination {name} is no name of a database and a table"
             )
         try:
-            catalog.load_table(name)
+            clients(config["RoleARN"]).catalog.load_table(name)
         except NoSuchTableError as error:
             role = config["RoleARN"]
             message = f"Role {role} is not authorized to perform: glue:GetTable for the given table "

@@ -1,10 +1,14 @@
 """Clients of one AWS endpoint: the local emulator's, or any other.
 
-Credentials are those of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), else `test`, which the
-emulator takes.
+Credentials are those of the session given, else of the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), else
+`test`, which the emulator takes.
 """
 
+import json
 import os
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -13,37 +17,65 @@ from pyiceberg.catalog.glue import GlueCatalog
 REGION = "us-east-1"
 
 
-def _credentials() -> tuple[str, str]:
-    return os.environ.get("AWS_ACCESS_KEY_ID", "test"), os.environ.get("AWS_SECRET_ACCESS_KEY", "test")
+def _credentials(session: boto3.Session | None) -> tuple[str, str, str | None]:
+    if session:
+        return session.get_credentials().get_frozen_credentials()[:3]
+    return os.environ.get("AWS_ACCESS_KEY_ID", "test"), os.environ.get("AWS_SECRET_ACCESS_KEY", "test"), None
 
 
-def client(service: str, endpoint: str, region: str = REGION):
+def client(service: str, endpoint: str, region: str = REGION, session: boto3.Session | None = None):
     """A boto3 client; S3 is addressed by path, because `<bucket>.127.0.0.1` is no host name."""
-    key, secret = _credentials()
-    return boto3.client(
+    key, secret, token = _credentials(session)
+    return (session or boto3).client(
         service,
         endpoint_url=endpoint,
         region_name=region,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
+        aws_session_token=token,
         config=Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 5}),
     )
 
 
-def catalog(endpoint: str, region: str = REGION) -> GlueCatalog:
+def catalog(endpoint: str, region: str = REGION, session: boto3.Session | None = None) -> GlueCatalog:
     """The Iceberg catalogue that Glue holds, with its files on S3 (pyiceberg). Safe to share between threads.
 
     https://py.iceberg.apache.org/configuration/#glue-catalog
     """
-    key, secret = _credentials()
+    key, secret, token = _credentials(session)
     return GlueCatalog(
         "lake",
-        client=client("glue", endpoint, region),
+        client=client("glue", endpoint, region, session),
         **{
             "s3.endpoint": endpoint,
             "s3.region": region,
             "s3.access-key-id": key,
             "s3.secret-access-key": secret,
             "s3.force-virtual-addressing": "false",
+            **({"s3.session-token": token} if token else {}),
         },
     )
+
+
+class Clients(NamedTuple):
+    """What a service calls others with."""
+
+    invoke: Callable[[str, dict], dict]
+    """Calls a handler by its ARN. Raises RuntimeError with what it threw."""
+    catalog: Any
+    s3: Any
+
+
+@lru_cache(maxsize=32)
+def clients(endpoint: str, region: str, acting: boto3.Session | None) -> Clients:
+    """Clients of a session, else of the environment's credentials."""
+    lambdas = client("lambda", endpoint, region, acting)
+
+    def invoke(arn: str, event: dict) -> dict:
+        answer = lambdas.invoke(FunctionName=arn, Payload=json.dumps(event))
+        payload = json.load(answer["Payload"])
+        if answer.get("FunctionError"):
+            raise RuntimeError(f"{payload.get('errorType')}: {payload.get('errorMessage')}")
+        return payload
+
+    return Clients(invoke, catalog(endpoint, region, acting), client("s3", endpoint, region, acting))

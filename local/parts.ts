@@ -91,6 +91,7 @@ export interface EmulatorSettings {
   readonly warehouse_dsn: string;
   readonly silver_database: string;
   readonly contracts: string;
+  readonly auth: boolean;
 }
 
 /** Starts the emulator and waits until it answers. */

@@ -12,6 +12,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html
 import os
 import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import rds_snapshot_api
@@ -28,7 +29,7 @@ REQUIRED = ("ExportTaskIdentifier", "SourceArn", "S3BucketName", "IamRoleArn", "
 
 class RdsExport:
     """`databases` maps `db:<instance>` and `cluster:<cluster>` to the connection string of the PostgreSQL that
-    plays it.
+    plays it; `s3_of(role)` gives the client with which an export writes in the name of its role.
 
     Region and account, for ARNs, are by default those of the emulator's environment.
     """
@@ -42,14 +43,14 @@ class RdsExport:
     def __init__(
         self,
         databases: dict[str, str],
-        s3,
+        s3_of: Callable,
         state_dir: Path,
         region: str | None = None,
         account: str | None = None,
     ):
         region = region or os.environ.get("AWS_REGION", "us-east-1")
         account = account or os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
-        self.s3 = s3
+        self.s3_of = s3_of
         self.backups = Backups(databases, Path(state_dir) / "snapshots", region, account)
         apis = (rds_snapshot_api.of_instances(self.backups), rds_snapshot_api.of_clusters(self.backups))
         self.apis = {api.kind: api for api in apis}
@@ -135,7 +136,7 @@ class RdsExport:
                 message = f"ExportOnly {each!r} must be database, database.schema or database.schema.table"
                 raise AwsError("InvalidExportOnly", message)
         try:
-            self.s3.head_bucket(Bucket=request["S3BucketName"])
+            self.s3_of(request["IamRoleArn"]).head_bucket(Bucket=request["S3BucketName"])
         except ClientError as error:
             message = (
                 f"The S3 bucket {request['S3BucketName']} doesn't exist, or the IAM role can't reach it."
@@ -191,10 +192,11 @@ class RdsExport:
 
     def _upload(self, task: dict) -> None:
         folder = self.backups.path(task["SourceArn"])
-        size = rds_upload.tables(self.s3, folder, task, lambda percent: self.tasks.step(task, percent))
+        s3 = self.s3_of(task["IamRoleArn"])
+        size = rds_upload.tables(s3, folder, task, lambda percent: self.tasks.step(task, percent))
         with self.tasks.lock:
             if size is None or not self.tasks.step(task, 100):
                 return
             task["TotalExtractedDataInGB"] = size >> 30
-            rds_upload.summary(self.s3, task, size, now())
+            rds_upload.summary(s3, task, size, now())
             self.tasks.end(task, "COMPLETE")

@@ -82,6 +82,7 @@ async function startParts(options: Options, running: Running, log: (name: string
     warehouse_dsn: warehouse.dsn,
     silver_database: databaseName('local', 'silver'),
     contracts: join(ROOT, 'contracts'),
+    auth: options.auth,
   };
   running.add(await startEmulator(settings, log('emulator')));
   say(`AWS on ${endpoint}; Spark is starting`);

@@ -1,6 +1,5 @@
 """The AWS services that we play ourselves: what local/emulator.py is told of them, and how it makes them."""
 
-import json
 import os
 import threading
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import lake
+import roles
 import warehouse_mirror
 from firehose_iceberg import FirehoseIceberg
 from iceberg_tables import IcebergTables
@@ -38,6 +38,8 @@ class Settings:
     silver_database: str
     contracts: str
     """Folder of the contracts."""
+    auth: bool
+    """Whether roles may do what their policies allow only."""
 
     @property
     def endpoint(self) -> str:
@@ -50,6 +52,7 @@ class Settings:
             "BIND_HOST": "127.0.0.1",
             "IOT_MTLS_ENABLED": "0",  # it would listen on every interface
             "GATEWAY_PORT": str(self.port),
+            "AUTH": str(self.auth).lower(),
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -98,8 +101,12 @@ class Services:
         return self.client("s3")
 
     @cached_property
-    def lambdas(self):
-        return self.client("lambda")
+    def iam(self):
+        return self.client("iam")
+
+    @cached_property
+    def sts(self):
+        return self.client("sts")
 
     @cached_property
     def catalog(self):
@@ -107,11 +114,11 @@ class Services:
 
     @cached_property
     def rds(self) -> RdsExport:
-        return RdsExport(self.settings.source_dsns, self.s3, self.state / "rds")
+        return RdsExport(self.settings.source_dsns, lambda role: self.clients(role).s3, self.state / "rds")
 
     @cached_property
     def firehose(self) -> FirehoseIceberg:
-        return FirehoseIceberg(self.invoke, self.catalog, self.s3, self.state / "firehose")
+        return FirehoseIceberg(self.clients, self.state / "firehose")
 
     @cached_property
     def iceberg(self) -> IcebergTables:
@@ -126,13 +133,20 @@ class Services:
         limits = self.state / "redshift" / "usage-limits.json"
         return RedshiftServerless(limits, self.settings.region, self.settings.account)
 
-    def invoke(self, arn: str, event: dict) -> dict:
-        """Calls a handler. Raises RuntimeError with what it threw."""
-        answer = self.lambdas.invoke(FunctionName=arn, Payload=json.dumps(event))
-        payload = json.load(answer["Payload"])
-        if answer.get("FunctionError"):
-            raise RuntimeError(f"{payload.get('errorType')}: {payload.get('errorMessage')}")
-        return payload
+    def acts_as(self, role: str) -> str | None:
+        """The role in whose name a service is to call others; None for the account's own, which may do everything."""
+        return role if self.settings.auth else None
+
+    def clients(self, role: str) -> lake.Clients:
+        """What a service that was given this role calls others with."""
+        session = self.acts_as(role) and roles.session(role, self.sts)
+        return lake.clients(self.settings.endpoint, self.settings.region, session)
+
+    def require(self, principal: str, needed: list[tuple[str, str]]) -> None:
+        """Raises AwsError unless the policies of the principal's role allow each action on its resource."""
+        role = self.settings.auth and roles.role_of(principal)
+        for action, resource in needed if role else []:
+            roles.require(self.iam, role, action, resource)
 
     def mirror(self, dataset: str) -> None:
         """Silver as Redshift's external schema shows it: what changed is copied before a job counts as done."""

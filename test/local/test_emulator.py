@@ -4,6 +4,7 @@ import inspect
 
 import ministack.app
 import ministack.core.iam_actions
+import ministack.core.iam_evaluator
 import ministack.core.lambda_runtime
 import ministack.core.persistence
 import ministack.services.cloudformation.provisioners as provisioners
@@ -30,6 +31,27 @@ RELIED_ON = [
         "extract_resource_arn",
         ["service", "method", "path", "headers", "body", "query_params", "region", "account_id"],
     ),
+    (
+        ministack.core.iam_actions,
+        "access_denied_response",
+        [
+            *("service", "action", "principal_arn", "request_id", "error_code", "message", "headers"),
+            *("resource_arn", "explicit_deny", "resource_policy_arn"),
+        ],
+    ),
+    (
+        ministack.core.iam_actions,
+        "identity_denial_message",
+        ["action", "principal_arn", "resource", "explicit_deny"],
+    ),
+    (ministack.core.iam_actions, "SERVICE_TO_IAM_NAMESPACE", None),
+    (
+        ministack.core.iam_evaluator,
+        "enforce",
+        ["access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"],
+    ),
+    (ministack.core.iam_evaluator, "caller_arn", []),
+    (ministack.app, "pin_request_origin", ["source_ip", "secure_transport"]),
     (ministack.services.glue, "_create_table", ["data"]),
     (ministack.services.glue, "_update_table", ["data"]),
     (ministack.services.glue, "_delete_table", ["data"]),
@@ -46,6 +68,10 @@ RELIED_ON = [
     (ministack.services.firehose, "_streams", None),
     (ministack.services.stepfunctions, "_SERVICE_DISPATCH", None),
     (ministack.services.stepfunctions, "_ExecutionError", None),
+    (ministack.services.stepfunctions, "_run_execution", ["exec_arn"]),
+    (ministack.services.stepfunctions, "_invoke_resource", ["resource", "input_data"]),
+    (ministack.services.stepfunctions, "_executions", None),
+    (ministack.services.stepfunctions, "_state_machines", None),
     (provisioners, "_RESOURCE_HANDLERS", None),
     (ministack.core.lambda_runtime, "_NODEJS_WORKER_SCRIPT", None),
 ]

@@ -12,6 +12,7 @@ import firehose_rows
 import pytest
 from aws_error import AwsError
 from firehose_iceberg import FirehoseIceberg
+from lake import Clients
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.transforms import BucketTransform, DayTransform
@@ -111,7 +112,7 @@ def config(bucket):
 
 @pytest.fixture
 def firehose(transform, catalog, s3, tmp_path, config, table):
-    made = FirehoseIceberg(transform, catalog, s3, tmp_path / "spool")
+    made = FirehoseIceberg(lambda role: Clients(transform, catalog, s3), tmp_path / "spool")
     made.configure("stream", config)
     yield made
     made.close()
@@ -209,7 +210,7 @@ def test_what_was_accepted_survives_the_process(firehose, transform, catalog, s3
     firehose.close()
     command = [sys.executable, "-c", KILLED, str(tmp_path / "spool" / "stream")]
     assert subprocess.run(command, cwd=Path(firehose_rows.__file__).parent).returncode == -9
-    again = FirehoseIceberg(transform, catalog, s3, tmp_path / "spool")
+    again = FirehoseIceberg(lambda role: Clients(transform, catalog, s3), tmp_path / "spool")
     record = {"Data": base64.b64encode(b'{"id": 3}').decode()}
     again.handle("PutRecord", {"DeliveryStreamName": "stream", "Record": record})
     assert again.flush() == 3

@@ -4,11 +4,11 @@ import io
 import json
 import time
 
+import iam_resources
 import psycopg
 import pyarrow.parquet
 import pytest
 import rds_backups
-import rds_iam
 import rds_snapshot
 from aws_error import AwsError
 from rds_export import RdsExport
@@ -33,7 +33,7 @@ create unlogged table scratch (a int);
 def rds(database, s3, tmp_path):
     with psycopg.connect(database) as connection:
         connection.execute(SCHEMA)
-    return RdsExport({"db:acme": database, "cluster:acme": database}, s3, tmp_path / "rds")
+    return RdsExport({"db:acme": database, "cluster:acme": database}, lambda role: s3, tmp_path / "rds")
 
 
 def start(rds, bucket, identifier="e1", **request):
@@ -194,7 +194,7 @@ def test_snapshots_and_unfinished_exports_survive_the_process(rds, s3, bucket, t
     rds.handle("StartExportTask", request)
     unfinished = rds.backups.path(second["DBSnapshotArn"]).with_name("rds_acme-2020-01-01-00-00.partial")
     unfinished.mkdir()
-    again = RdsExport(rds.backups.databases, s3, tmp_path / "rds")
+    again = RdsExport(rds.backups.databases, lambda role: s3, tmp_path / "rds")
     assert finished(again)["Status"] == "COMPLETE" and not unfinished.exists()
     assert "export_info_e1.json" in keys(s3, bucket)
     listed = again.handle(
@@ -310,4 +310,4 @@ def test_at_most_five_exports_are_under_way_in_an_account_whose_ever_they_are(rd
     ],
 )
 def test_iam_looks_at_what_a_request_names(action, request_, expected):
-    assert rds_iam.resource(action, request_, "r", "1") == expected
+    assert iam_resources.resource("rds", action, request_, "r", "1") == expected

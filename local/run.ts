@@ -12,12 +12,15 @@ import { company } from './company';
 import { mergeCounts } from './counts';
 import { deploy } from './deploy';
 import { feedSources, ledger } from './feed';
-import { checkPorts, parseOptions, portsFrom, type Options } from './options';
+import { compareLakeCounts, LAKE } from './lake-counts';
+import { checkPorts, parseOptions, portsFrom, trinoPort, type Options } from './options';
 import { ACCOUNT, REGION, startEmulator, startSpark } from './parts';
 import { runPipeline } from './pipeline';
 import { endLeftover, startPostgres, WAREHOUSE, type Postgres } from './postgres';
 import { reconcile } from './reconcile';
 import { ensureToolchain, ROOT, SetupError } from './toolchain';
+import { endLeftoverTrino, startTrino } from './trino';
+import { ensureTrino } from './trino-toolchain';
 
 /** `npm run local`: the whole platform on this machine. Steps and their times are shown as they happen. */
 
@@ -56,7 +59,8 @@ async function startParts(options: Options, running: Running, log: (name: string
   const endpoint = `http://127.0.0.1:${ports.emulator}`;
   const folders = { source: join(options.state, 'source'), warehouse: join(options.state, WAREHOUSE) };
   for (const folder of Object.values(folders)) await endLeftover(folder);
-  await checkPorts(ports, 15_000);
+  await endLeftoverTrino(options.state);
+  await checkPorts(options.trino ? { ...ports, trino: trinoPort(options.port) } : ports, 15_000);
 
   const databases = sources.flatMap((declared) => (declared.kind === 'database' ? [declared] : []));
   const names = databases.map(({ database }) => database);
@@ -88,6 +92,25 @@ async function startParts(options: Options, running: Running, log: (name: string
   return { source, warehouse, endpoint };
 }
 
+/** Starts Trino and lets it count every view of the lake. @returns whether it finds what silver has */
+async function tryTrino(
+  { state, port }: Options,
+  running: Running,
+  endpoint: string,
+  log: string,
+  datasets: readonly string[],
+): Promise<boolean> {
+  const trino = running.add(startTrino({ state, port: trinoPort(port), endpoint, schema: LAKE, log }));
+  await trino.ready();
+  say(`Trino on port ${trinoPort(port)}`);
+  const { lines, equal } = await compareLakeCounts(trino.url, endpoint, datasets);
+  for (const line of lines) say(line);
+  return equal;
+}
+
+const exampleQuery = (port: number, dataset: string): string =>
+  `npm run query -- "select * from ${dataset} limit 5"${port === 4500 ? '' : ` --port ${port}`}`;
+
 /** Deploys, loads, reconciles, asks. @returns the exit code, unless the API is to be served until Ctrl-C */
 async function run(options: Options, running: Running): Promise<number> {
   const platform = readDeclarations({ environment: environment('local'), sources });
@@ -95,6 +118,7 @@ async function run(options: Options, running: Running): Promise<number> {
   mkdirSync(logs, { recursive: true });
   const log = (name: string): string => join(logs, `${name}.log`);
   ensureToolchain(say);
+  if (options.trino) ensureTrino(say);
   const { source, warehouse, endpoint } = await startParts(options, running, log);
 
   const outputs = await deploy(endpoint, options.state, options.port, log('cdk'));
@@ -105,13 +129,16 @@ async function run(options: Options, running: Running): Promise<number> {
   const equal = reconcile(options.state, source, warehouse, endpoint, started);
   say(equal ? 'source = silver = gold, row by row' : 'source, silver and gold DIFFER');
   for (const line of await tryApi(endpoint, outputs.AnalyticsApiUrl, platform)) say(line);
-  if (!equal || options.exit) return equal ? 0 : 1;
+  const datasets = platform.contracts.map(({ dataset }) => dataset);
+  const counted = !options.trino || (await tryTrino(options, running, endpoint, log('trino'), datasets));
+  if (!equal || !counted || options.exit) return equal && counted ? 0 : 1;
 
   const url = localUrl(endpoint, outputs.AnalyticsApiUrl);
   const server = await serveApi(url, options.port);
   running.add({ stop: () => Promise.resolve(server.close()) });
   say(`the API itself wants a signature (IAM): ${url}`);
   say(`the API, signed for you: curl 'http://127.0.0.1:${options.port}/health' (/openapi.json lists the rest)`);
+  if (options.trino) say(`SQL on the lake: ${exampleQuery(options.port, datasets[0])}`);
   say('Ctrl-C stops all');
   return new Promise<number>(() => undefined);
 }

@@ -10,12 +10,22 @@ import json
 import shutil
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 from fetch_jars import fetch
 
 PLACES = {"trino-server-core": "server", "trino-iceberg": "plugin/iceberg"}
 """Archive -> where its one folder is put."""
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    if archive.suffix == ".zip":
+        # shutil leaves out what has two dots anywhere in its name, as some of the plugin's jars have.
+        with zipfile.ZipFile(archive) as files:
+            files.extractall(folder)
+    else:
+        shutil.unpack_archive(archive, folder)
 
 
 def main(folder: Path) -> None:
@@ -30,7 +40,7 @@ def main(folder: Path) -> None:
         # Beside the place, so that the last step is a rename.
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             path = fetch(archive, Path(scratch), Path(scratch))
-            shutil.unpack_archive(path, Path(scratch) / "unpacked")
+            unpack(path, Path(scratch) / "unpacked")
             unpacked = Path(scratch) / "unpacked" / name
             (unpacked / f".{name}").touch()
             unpacked.rename(place)

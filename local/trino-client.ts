@@ -19,7 +19,13 @@ interface Page {
  * @see https://trino.io/docs/476/develop/client-protocol.html
  */
 export async function ask(url: string, sql: string, catalog: string, schema: string): Promise<Answer> {
-  const headers = { 'x-trino-user': 'local', 'x-trino-catalog': catalog, 'x-trino-schema': schema };
+  const headers = {
+    'x-trino-user': 'local',
+    'x-trino-catalog': catalog,
+    'x-trino-schema': schema,
+    // Without it timestamps are cut to milliseconds.
+    'x-trino-client-capabilities': 'PARAMETRIC_DATETIME',
+  };
   let page = await pageOf(await fetch(`${url}/v1/statement`, { method: 'POST', headers, body: sql }));
   let columns: string[] = [];
   const rows: (readonly unknown[])[] = [];

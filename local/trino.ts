@@ -10,7 +10,7 @@ import { ask } from './trino-client';
 /** Trino, which plays Athena: the same SQL on the same Iceberg tables, by way of the same Glue catalogue. */
 export interface Trino {
   readonly url: string;
-  /** Waits until it answers. @throws SetupError when it has ended, or does not within two minutes */
+  /** Waits until it answers. @throws SetupError when it has ended, or does not within five minutes */
   ready(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -59,7 +59,7 @@ export function startTrino(settings: TrinoSettings): Trino {
 }
 
 async function ready(child: ChildProcess, url: string, { schema, log }: TrinoSettings): Promise<void> {
-  for (let waited = 0; waited < 120_000; waited += 200) {
+  for (let waited = 0; waited < 300_000; waited += 200) {
     if (child.exitCode !== null || child.signalCode !== null) {
       throw new SetupError(`Trino ended with code ${child.exitCode ?? child.signalCode}: see ${log}`);
     }
@@ -67,7 +67,7 @@ async function ready(child: ChildProcess, url: string, { schema, log }: TrinoSet
     if (answer) return;
     await new Promise((done) => setTimeout(done, 200));
   }
-  throw new SetupError(`Trino did not answer within two minutes: see ${log}`);
+  throw new SetupError(`Trino did not answer within five minutes: see ${log}`);
 }
 
 async function stop(child: ChildProcess): Promise<void> {

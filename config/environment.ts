@@ -95,6 +95,17 @@ const fields = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  /** SQL on the lake (Athena). It is billed by what its queries scan: https://aws.amazon.com/athena/pricing/ */
+  lakeQueries: z
+    .strictObject({
+      /** GiB that one query may scan; Athena cancels it beyond. @default 100 */
+      scanLimitGiB: z.int().min(1).max(100_000).default(100),
+      /** GiB that all queries of a day may scan before an alarm goes off; nothing is stopped. @default 1000 */
+      dailyScanGiB: z.int().min(1).max(1_000_000).default(1000),
+      /** Days after which what a query answered is deleted. @default 7 */
+      resultDays: z.int().min(1).max(365).default(7),
+    })
+    .prefault({}),
   api,
   /** Firehose writes after so many seconds, or MiB, whichever comes first. @default 60 seconds, 64 MiB */
   firehose: z

@@ -12,11 +12,10 @@ export function acknowledge(construct: IConstruct, reasons: Record<string, strin
  * the resource as it stands in the finished template).
  */
 export function acknowledgeResource(grantee: IGrantable, arn: string, reason: string): void {
-  const { grantPrincipal } = grantee;
-  if (!Construct.isConstruct(grantPrincipal)) return;
-  acknowledge(grantPrincipal, {
-    [`AwsSolutions-IAM5[Resource::${inTemplate(Stack.of(grantPrincipal), arn)}]`]: reason,
-  });
+  // A managed policy is its own construct, and its principal none.
+  const holder = [grantee.grantPrincipal, grantee].find((one) => Construct.isConstruct(one));
+  if (!holder) return;
+  acknowledge(holder, { [`AwsSolutions-IAM5[Resource::${inTemplate(Stack.of(holder), arn)}]`]: reason });
 }
 
 /** The text as cdk-nag reads it in the template of `consumer`: `<Id.Attribute>`, or an export's name. */

@@ -17,6 +17,7 @@ const DESCRIPTIONS: Record<Layer, string> = {
   silver: 'One row for each key, as it is now.',
   quarantine: 'Rows that broke a rule, with the reason.',
   staging: 'Tables of a merge while it runs; safe to empty when none does.',
+  lake: 'A view of each dataset as it is now, for people who ask in SQL.',
 };
 
 /** What a grantee may do: read tables; write to those there are; create, change and drop them. */
@@ -37,8 +38,9 @@ export interface CatalogueProps {
 }
 
 /**
- * The Glue databases of the environment, `<env>_bronze`, `<env>_silver`, `<env>_quarantine` and `<env>_staging`, each
- * at home in the lake bucket. Their tables are made by the migration (`Tables`), never by CloudFormation.
+ * The Glue databases of the environment, `<env>_bronze`, `<env>_silver`, `<env>_quarantine`, `<env>_staging` and
+ * `<env>_lake`, each at home in the lake bucket. Their tables are made by the migration (`Tables`), never by
+ * CloudFormation; those of `<env>_lake` are views, which hold no data (`LakeQueries`).
  * @see https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
  */
 export class Catalogue extends Construct {
@@ -63,6 +65,12 @@ export class Catalogue extends Construct {
   /** Name of a layer's database. */
   databaseName(layer: Layer): string {
     return databaseName(this.environment.name, layer);
+  }
+
+  /** ARNs of a layer's database and of its tables. */
+  arnsOf(layer: Layer): string[] {
+    const name = this.databaseName(layer);
+    return [this.arn('database', name), this.arn('table', `${name}/*`)];
   }
 
   /** ARN of the account's Glue catalogue. */

@@ -13,6 +13,7 @@ import { Dashboard } from './dashboard';
 import { EncryptionKey } from './encryption';
 import { EventCollector } from './event-collector';
 import { EventStream } from './event-stream';
+import { LakeQueries } from './lake-queries';
 import { Marts } from './marts';
 import { networkOf } from './network';
 import { Pipeline } from './pipeline';
@@ -52,7 +53,7 @@ export class PlatformStage extends Stage {
     const alarms = new AlarmTopic(foundation, 'Alarms', { key });
     const basis: Basis = { environment, platform, key, alarms };
     const vpc = networkOf(foundation, 'Network', { environment, key });
-    const { landing, lake, errors } = new Storage(foundation, 'Storage', { environment, key });
+    const { landing, lake, errors, results } = new Storage(foundation, 'Storage', { environment, key });
     const catalogue = new Catalogue(foundation, 'Catalogue', { environment, lake });
     const tables = new Tables(foundation, 'Tables', { ...basis, catalogue });
     output(foundation, 'LandingBucket', landing.bucketName);
@@ -85,6 +86,9 @@ export class PlatformStage extends Stage {
     if (api.tokenUrl) output(servingStack, 'AnalyticsTokenApiUrl', api.tokenUrl);
     const keyIds = Object.entries(api.keyIds).map(([client, id]) => `${client}=${id}`);
     if (keyIds.length > 0) output(servingStack, 'ApiKeyIds', keyIds.join(' '));
+    const queries = new LakeQueries(servingStack, 'LakeQueries', { ...basis, catalogue, results });
+    output(servingStack, 'LakeWorkgroup', queries.workgroupName);
+    output(servingStack, 'LakeReaderPolicyArn', queries.reader.managedPolicyArn);
     this.letApisLog([ingestion, servingStack]);
 
     const transformation = this.stack('Transformation');

@@ -24,6 +24,7 @@ export interface StorageProps {
  * - `lake`: the Iceberg tables, `s3://<lake>/<database>/<table>/`; versioned, old versions kept for 7 days (Iceberg
  *   keeps its own history, these are for accidents).
  * - `errors`: what Firehose could not deliver, for 90 days.
+ * - `results`: what queries of the lake answered, for `lakeQueries.resultDays`.
  * - `accessLogs`: who read what, for a year. Encrypted by S3 itself: server access logs go to no other.
  *
  * A bucket that is not empty does not go, even where `removal` is `destroy`.
@@ -33,6 +34,7 @@ export class Storage extends Construct {
   readonly landing: IBucket;
   readonly lake: IBucket;
   readonly errors: IBucket;
+  readonly results: IBucket;
   readonly accessLogs: IBucket;
 
   constructor(scope: Construct, id: string, props: StorageProps) {
@@ -72,5 +74,11 @@ export class Storage extends Construct {
       lifecycleRules: [{ ...abortUploads, noncurrentVersionExpiration: Duration.days(7) }],
     });
     this.errors = bucket('Errors', { lifecycleRules: [{ ...abortUploads, expiration: Duration.days(90) }] });
+    const { resultDays } = props.environment.lakeQueries;
+    this.results = bucket('Results', {
+      lifecycleRules: [
+        { abortIncompleteMultipartUploadAfter: Duration.days(1), expiration: Duration.days(resultDays) },
+      ],
+    });
   }
 }

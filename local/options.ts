@@ -17,6 +17,8 @@ export interface Options {
   readonly memory: string;
   /** Whether roles may do only what their policies allow (IAM). Default true; `--no-auth` lets everyone do everything. */
   readonly auth: boolean;
+  /** Start Trino, which plays Athena. Default: leave it out. */
+  readonly trino: boolean;
 }
 
 const number = (name: string, text: string, least: number, most: number): number => {
@@ -27,7 +29,15 @@ const number = (name: string, text: string, least: number, most: number): number
 
 /** @throws SetupError when an option is unknown or its value is not allowed */
 export function parseOptions(args: readonly string[]): Options {
-  let values: { orders: string; exit: boolean; port: string; state: string; memory: string; 'no-auth': boolean };
+  let values: {
+    orders: string;
+    exit: boolean;
+    port: string;
+    state: string;
+    memory: string;
+    'no-auth': boolean;
+    trino: boolean;
+  };
   try {
     ({ values } = parseArgs({
       args: [...args],
@@ -38,11 +48,12 @@ export function parseOptions(args: readonly string[]): Options {
         state: { type: 'string', default: join(ROOT, '.local') },
         memory: { type: 'string', default: '4g' },
         'no-auth': { type: 'boolean', default: false },
+        trino: { type: 'boolean', default: false },
       },
     }));
   } catch (error) {
     throw new SetupError(
-      `${(error as Error).message.split('. ')[0]}. Known are --orders N, --exit, --port N, --state FOLDER, --memory 4g, --no-auth`,
+      `${(error as Error).message.split('. ')[0]}. Known are --orders N, --exit, --port N, --state FOLDER, --memory 4g, --no-auth, --trino`,
     );
   }
   return {
@@ -52,6 +63,7 @@ export function parseOptions(args: readonly string[]): Options {
     state: resolve(values.state),
     memory: values.memory,
     auth: !values['no-auth'],
+    trino: values.trino,
   };
 }
 
@@ -63,6 +75,9 @@ export const portsFrom = (first: number) => ({
   warehouse: first + 3,
   apis: first + 4,
 });
+
+/** The port of Trino, which few runs start. */
+export const trinoPort = (first: number): number => first + 5;
 
 const isFree = (port: number): Promise<boolean> =>
   new Promise((done) => {

@@ -12,12 +12,15 @@ import { company } from './company';
 import { mergeCounts } from './counts';
 import { deploy } from './deploy';
 import { feedSources, ledger } from './feed';
-import { checkPorts, parseOptions, portsFrom, type Options } from './options';
+import { compareLakeCounts, LAKE } from './lake-counts';
+import { checkPorts, parseOptions, portsFrom, trinoPort, type Options } from './options';
 import { ACCOUNT, REGION, startEmulator, startSpark } from './parts';
 import { runPipeline } from './pipeline';
 import { endLeftover, startPostgres, WAREHOUSE, type Postgres } from './postgres';
 import { reconcile } from './reconcile';
 import { ensureToolchain, ROOT, SetupError } from './toolchain';
+import { endLeftoverTrino, startTrino } from './trino';
+import { ensureTrino } from './trino-toolchain';
 
 /** `npm run local`: the whole platform on this machine. Steps and their times are shown as they happen. */
 
@@ -56,7 +59,8 @@ async function startParts(options: Options, running: Running, log: (name: string
   const endpoint = `http://127.0.0.1:${ports.emulator}`;
   const folders = { source: join(options.state, 'source'), warehouse: join(options.state, WAREHOUSE) };
   for (const folder of Object.values(folders)) await endLeftover(folder);
-  await checkPorts(ports, 15_000);
+  await endLeftoverTrino(options.state);
+  await checkPorts(options.trino ? { ...ports, trino: trinoPort(options.port) } : ports, 15_000);
 
   const databases = sources.flatMap((declared) => (declared.kind === 'database' ? [declared] : []));
   const names = databases.map(({ database }) => database);
@@ -89,6 +93,25 @@ async function startParts(options: Options, running: Running, log: (name: string
   return { source, warehouse, endpoint };
 }
 
+/** Starts Trino and lets it count every view of the lake. @returns whether it finds what silver has */
+async function tryTrino(
+  { state, port }: Options,
+  running: Running,
+  endpoint: string,
+  log: string,
+  datasets: readonly string[],
+): Promise<boolean> {
+  const trino = running.add(startTrino({ state, port: trinoPort(port), endpoint, schema: LAKE, log }));
+  await trino.ready();
+  say(`Trino on port ${trinoPort(port)}`);
+  const { lines, equal } = await compareLakeCounts(trino.url, endpoint, datasets);
+  for (const line of lines) say(line);
+  return equal;
+}
+
+const exampleQuery = (port: number, dataset: string): string =>
+  `npm run query -- "select * from ${dataset} limit 5"${port === 4500 ? '' : ` --port ${port}`}`;
+
 /** Deploys, loads, reconciles, asks. @returns the exit code, unless the API is to be served until Ctrl-C */
 async function run(options: Options, running: Running): Promise<number> {
   const platform = readDeclarations({ environment: environment('local'), sources });
@@ -96,6 +119,7 @@ async function run(options: Options, running: Running): Promise<number> {
   mkdirSync(logs, { recursive: true });
   const log = (name: string): string => join(logs, `${name}.log`);
   ensureToolchain(say);
+  if (options.trino) ensureTrino(say);
   const { source, warehouse, endpoint } = await startParts(options, running, log);
 
   const outputs = await deploy(endpoint, options.state, options.port, log('cdk'));
@@ -110,13 +134,16 @@ async function run(options: Options, running: Running): Promise<number> {
   const answers = await tryApi(url, platform, database);
   await database.end();
   for (const { line } of answers) say(line);
-  const right = equal && answers.every((answer) => answer.right);
+  const datasets = platform.contracts.map(({ dataset }) => dataset);
+  const counted = !options.trino || (await tryTrino(options, running, endpoint, log('trino'), datasets));
+  const right = equal && counted && answers.every((answer) => answer.right);
   if (!right || options.exit) return right ? 0 : 1;
 
   const server = await serveApi(url, options.port);
   running.add({ stop: () => Promise.resolve(server.close()) });
   say(`the API itself wants a signature (IAM): ${url}`);
   say(`the API, signed for you: curl 'http://127.0.0.1:${options.port}/health' (/openapi.json lists the rest)`);
+  if (options.trino) say(`SQL on the lake: ${exampleQuery(options.port, datasets[0])}`);
   say('Ctrl-C stops all');
   return new Promise<number>(() => undefined);
 }

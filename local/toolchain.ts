@@ -12,25 +12,35 @@ export const JARS = join(ROOT, '.cache', 'jars');
 const UV = 'uv==0.13.8';
 
 const VENV = join(ROOT, '.venv');
-const BIN = join(VENV, process.platform === 'win32' ? 'Scripts' : 'bin');
+
+/** Where a Python environment keeps its programs. */
+export const binOf = (environment: string): string =>
+  join(environment, process.platform === 'win32' ? 'Scripts' : 'bin');
 
 /** Path of a program of the project's Python environment. */
-export const venv = (program: string): string => join(BIN, program);
+export const venv = (program: string): string => join(binOf(VENV), program);
 
 /** A mistake of the user's surroundings: shown as one line, without a stack. */
 export class SetupError extends Error {}
 
-function run(command: string, args: readonly string[], what: string): string {
+/**
+ * Runs a program of the set-up.
+ * @param what it does, for the message when it fails
+ * @param output `shown`: as it comes, for what takes long
+ * @returns what it printed, unless it was shown
+ * @throws SetupError with its last lines
+ */
+export function run(command: string, args: readonly string[], what: string, output: 'kept' | 'shown' = 'kept'): string {
   const done = spawnSync(command, args, {
     cwd: ROOT,
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output === 'shown' ? 'inherit' : 'pipe', 'pipe'],
     // A company's proxy signs with a certificate that the machine trusts and uv's own list does not know.
     env: { UV_SYSTEM_CERTS: '1', ...process.env },
   });
   if (done.status !== 0) {
-    const output = `${done.stdout ?? ''}${done.stderr ?? ''}`.trim().split('\n').slice(-3).join(' ');
-    throw new SetupError(`${what} failed: ${output || String(done.error?.message)}`);
+    const said = `${done.stdout ?? ''}${done.stderr ?? ''}`.trim().split('\n').slice(-3).join(' ');
+    throw new SetupError(`${what} failed: ${said || String(done.error?.message)}`);
   }
   return done.stdout;
 }
@@ -61,7 +71,13 @@ const sha256 = (...files: string[]): string => {
 };
 
 /** Makes a thing when its declaring files have changed since it was made last. */
-function once(marker: string, files: string[], say: (line: string) => void, what: string, make: () => void): void {
+export function once(
+  marker: string,
+  files: string[],
+  say: (line: string) => void,
+  what: string,
+  make: () => void,
+): void {
   const now = sha256(...files);
   if (existsSync(marker) && readFileSync(marker, 'utf8') === now) return;
   say(what);

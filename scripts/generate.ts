@@ -35,6 +35,7 @@ command(async () => {
     ...(process.argv.includes('--lock')
       ? ([
           ['requirements.txt', () => lock('requirements', '--universal')],
+          ['local/trino-requirements.txt', () => lock('local/trino-requirements', '--universal')],
           [
             'dbt/requirements.txt',
             () => lock('dbt/requirements', '-c', 'requirements.txt', '--python-platform', 'x86_64-manylinux2014'),

@@ -18,6 +18,9 @@ declare const MORAINE_PLATFORM: Platform;
 export const platform = (): Platform => MORAINE_PLATFORM;
 
 /** Name of a Glue database of an environment. */
-export function databaseName(environment: string, layer: 'bronze' | 'silver' | 'quarantine' | 'staging'): string {
+export function databaseName(
+  environment: string,
+  layer: 'bronze' | 'silver' | 'quarantine' | 'staging' | 'lake',
+): string {
   return `${environment}_${layer}`;
 }

@@ -88,6 +88,18 @@ describe('a wrong value names the file, the field, the value got and the values 
       usage({ action: 'stop' }),
       'dailyUsageLimit.action is "stop": Invalid option: expected one of "log"|"emit-metric"|"deactivate"',
     ],
+    ['a scan of nothing', { lakeQueries: { scanLimitGiB: 0 } }, 'lakeQueries.scanLimitGiB is 0: Too small'],
+    [
+      'half a GiB',
+      { lakeQueries: { scanLimitGiB: 0.5 } },
+      'lakeQueries.scanLimitGiB is 0.5: Invalid input: expected int',
+    ],
+    [
+      'results for ever',
+      { lakeQueries: { resultDays: 9999 } },
+      'resultDays is 9999: Too big: expected number to be <=365',
+    ],
+    ['a day of nothing', { lakeQueries: { dailyScanGiB: 0 } }, 'lakeQueries.dailyScanGiB is 0: Too small'],
     ['a buffer', { firehose: { bufferMiB: 500 } }, 'firehose.bufferMiB is 500: Too big: expected number to be <=128'],
     ['a retention', { logRetentionDays: 14 }, 'logRetentionDays is 14: Invalid option: expected one of 1|7|30|90|365'],
     ['an address', { alarmEmails: ['data-team'] }, 'alarmEmails.0 is "data-team": an e-mail address'],
@@ -125,6 +137,7 @@ test('what is left out is safe: data stay, nothing runs by itself, the warehouse
     timeZone: 'Etc/UTC',
     spark: { workerType: 'G.1X', workers: 2, concurrentRuns: 4, timeoutMinutes: 60 },
     warehouse: { baseCapacity: 4, maxCapacity: 8, dailyUsageLimit: { rpuHours: 16, action: 'deactivate' } },
+    lakeQueries: { scanLimitGiB: 100, dailyScanGiB: 1000, resultDays: 7 },
     logRetentionDays: 365,
     alarmEmails: [],
   });

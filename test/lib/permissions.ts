@@ -49,6 +49,11 @@ export const EVERY_RESOURCE: readonly Exception[] = [
     actions: ['redshift-data:CancelStatement', 'redshift-data:DescribeStatement', 'redshift-data:GetStatementResult'],
   },
   {
+    why: 'the lists that the console shows know no resources',
+    who: /^Serving\/LakeQueriesReader/,
+    actions: ['athena:ListDataCatalogs', 'athena:ListEngineVersions', 'athena:ListWorkGroups'],
+  },
+  {
     why: 'a usage limit is no resource of Redshift Serverless',
     who: /^Transformation\/MartsSetUp/,
     actions: [

@@ -7,7 +7,7 @@ const HASHES = new Set(['HandlerHash', 'TablesHash']);
 
 /**
  * A template as a person reads it: YAML, intrinsics as `<Id.Attribute>`, a statement of a policy in a line, state
- * machines as objects; hashes and the environment's name masked, so that environments differ where config does.
+ * machines and views as objects; hashes and the environment's name masked, so that environments differ where config does.
  */
 export function readable(template: TemplateJson, environment: string): string {
   const names = Object.keys(template.Resources).map((id) => mask(id, environment));
@@ -91,9 +91,16 @@ function simplify(value: unknown): unknown {
     entries.map(([key, inner]) => {
       if (HASHES.has(key)) return [key, '<hash>'];
       if (key === 'DefinitionString') return [key, JSON.parse(text(inner))];
+      if (key === 'ViewOriginalText') return [key, view(String(inner))];
       return [key, simplify(inner)];
     }),
   );
+}
+
+/** A view of Presto's family, which is JSON in base64. */
+function view(original: string): unknown {
+  const [, base64 = ''] = /^\/\* Presto View: (\S+) \*\/$/.exec(original) ?? [];
+  return JSON.parse(Buffer.from(base64, 'base64').toString('utf8'));
 }
 
 function flatten(object: Record<string, unknown>): string | undefined {

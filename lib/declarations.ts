@@ -27,6 +27,7 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   );
   checkDatabases(sources, props.environment);
   checkApis(sources, props.environment);
+  checkFields(sources, contracts);
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
 }
@@ -72,6 +73,21 @@ function checkApis(sources: readonly Source[], environment: Environment): void {
     throw new Error(
       `${file}: apis.${extra} belongs to no source: there are ${names.join(', ') || 'no REST sources'}. Remove it or declare sources/${extra}.ts`,
     );
+  }
+}
+
+/** @throws Error when a resource of an API fills a column that its contract lacks: nothing would ever arrive in it. */
+function checkFields(sources: readonly Source[], contracts: readonly Contract[]): void {
+  for (const source of sources.filter((one) => one.kind === 'rest')) {
+    for (const { dataset, fields } of source.resources) {
+      const columns = contracts.find((one) => one.dataset === dataset)?.columns.map(({ name }) => name) ?? [];
+      const wrong = Object.keys(fields ?? {}).find((name) => !columns.includes(name));
+      if (wrong !== undefined) {
+        throw new Error(
+          `sources/${source.name}.ts: ${dataset}: fields has ${JSON.stringify(wrong)}, which is no column of contracts/${dataset}.odcs.yaml: there are ${columns.join(', ')}`,
+        );
+      }
+    }
   }
 }
 

@@ -6,8 +6,12 @@ The paths are those of the extractor (lambdas/shared/json-path.ts): `$`, members
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
+# Greatest power of ten of a double: a number beyond it is left as it is, and no column takes it.
+_MAX_POWER = 308
+_POWER = re.compile(r"[^eE]+[eE]([+-]?\d+)")
 _STEP = re.compile(r"\.([A-Za-z_][\w-]*)|\['([^'\\]+)'\]|(\[\*\])", re.ASCII)
 
 
@@ -45,25 +49,52 @@ class Number(str):
 
 
 def parse(text: str) -> Any:
-    """A JSON text with numbers as they are written. Raises ValueError when it is not JSON."""
+    """A JSON text with numbers as they are written. Raises ValueError when it is not JSON.
+
+    A byte order mark is no part of it; some APIs send one, and the extractor takes it too.
+    """
 
     def refuse(name: str) -> None:
         raise ValueError(f"{name} is not JSON")
 
-    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=refuse)
+    return json.loads(
+        text.removeprefix("\ufeff"), parse_float=Number, parse_int=Number, parse_constant=refuse
+    )
 
 
 def as_text(value: Any) -> str | None:
-    """A value as text: null is None, a structure is its JSON."""
+    """A value as text: null is None, a number has its digits (`_plain`), a structure is its JSON."""
     match value:
         case None:
             return None
+        case Number():
+            return _plain(value)
         case str():
-            return str(value)  # of a Number too, which Spark would not take
+            return _well_formed(value)
         case bool():
             return "true" if value else "false"
         case _:
             return _write(value)
+
+
+def _plain(number: str) -> str:
+    """A number without a power of ten, and a whole one without a fraction: casts take texts of that form.
+
+    `5e-05`, as Python writes it, is 0.00005; `7.0`, as a table with gaps in it is often written, is 7.
+    """
+    power = _POWER.fullmatch(number)
+    if power and len(power[1]) <= 4 and abs(int(power[1])) <= _MAX_POWER:
+        number = format(Decimal(number), "f")
+    return re.sub(r"\.0+\Z", "", number)
+
+
+def _well_formed(text: str) -> str:
+    """A text that has a UTF-8 form: half a surrogate pair, as of an emoji that was cut, becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _write(value: Any) -> str:

@@ -1,17 +1,20 @@
 import { compilePath, type Select } from '../shared/json-path';
 import { log } from '../shared/log';
 import type { RestResource } from '../shared/rest-source';
-import { landManifest, landPage, sha256, type Landing } from './land';
+import { landManifest, landPage, type Landing } from './land';
 import { pager } from './paging';
-import { ask, Later, type Answer, type Asking } from './request';
+import { fingerprint, remember } from './repeats';
+import { ask, Later, quote, type Answer, type Asking } from './request';
 import { writeState, type Run, type State, type StateStore } from './state';
+import { waitFor } from './wait';
 
 /** One resource of a source, and everything by which it is read. */
 export interface Extraction {
   readonly resource: RestResource;
   /** URL of the API, without a slash at its end. */
   readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** The pipeline's execution that asks. */
+  readonly execution: string;
   readonly store: StateStore;
   readonly landing: (run: string) => Landing;
   readonly asking: Asking;
@@ -44,29 +47,28 @@ export async function extract(extraction: Extraction, begun: State & { run: Run 
     const url = pageUrl(extraction, state, pages.query(run.at));
     let answer: Answer;
     try {
-      answer = await ask(asking, url, extraction.headers);
+      answer = await ask(asking, url);
     } catch (error) {
-      if (error instanceof Later) return { run, status: 'unfinished', seconds: error.seconds };
-      throw error;
+      if (!(error instanceof Later)) throw error;
+      run = waitFor(error, run, extraction.execution, asking.now());
+      await writeState(store, state, { cursor: state.cursor, run });
+      return { run, status: 'unfinished', seconds: error.seconds };
     }
-    const found = recordsOf(url, answer.body, resource, records);
-    const hash = sha256(answer.bytes);
-    if (found.length > 0 && hash === run.last_page) {
-      throw new Error(
-        `GET ${url.href} answered the same page as the one before; the API would repeat it for ever: check the source's paging`,
-      );
-    }
+    const found = recordsOf(asking, url, answer, resource, records);
+    const remembered = remember(run, url, fingerprint(run, answer, found));
     const number = run.pages + 1;
     await landPage(landing, number, url, answer.bytes);
     const next = pages.next(run.at, answer.body, found.length);
     run = {
       ...run,
+      ...remembered,
+      moved_at: asking.now().toISOString(),
       pages: number,
       records: run.records + found.length,
       at: next ?? run.at,
-      last_page: found.length > 0 ? hash : run.last_page,
       newest: newest(url, run.newest, field ? found.map((one) => field(one)[0]) : []),
       status: next === undefined ? 'extracted' : 'extracting',
+      waiting: undefined,
     };
     if (run.status === 'extracted') await landManifest(landing, store.source, resource, run);
     state = { ...(await writeState(store, state, { cursor: state.cursor, run })), run };
@@ -86,12 +88,12 @@ function pageUrl(extraction: Extraction, state: State, page: Readonly<Record<str
 }
 
 /** A path that leads nowhere is no empty page: the API has changed, or it tells of an error with status 200. */
-function recordsOf(url: URL, body: unknown, resource: RestResource, select: Select): unknown[] {
+function recordsOf(asking: Asking, url: URL, answer: Answer, resource: RestResource, select: Select): unknown[] {
   const list = resource.records.replace(/\[\*\]$/, '');
-  if (list !== resource.records && !compilePath('', list)(body).some(Array.isArray)) {
-    throw new Error(`GET ${url.href}: the answer has no list at ${list}: ${JSON.stringify(body).slice(0, 200)}`);
+  if (list !== resource.records && !compilePath('', list)(answer.body).some(Array.isArray)) {
+    throw new Error(`GET ${url.href}: the answer has no list at ${list}${quote(asking, answer.bytes)}`);
   }
-  return select(body);
+  return select(answer.body);
 }
 
 function newest(url: URL, known: string | undefined, values: readonly unknown[]): string | undefined {

@@ -63,7 +63,7 @@ export interface Extracted {
 
 /** What is left of a call to land the page that is under way and to write the state. */
 const MARGIN = 60_000;
-/** A run that stands still for longer is left behind: page numbers of an API that lives mean something else by then. */
+/** A run whose last page is older is left behind: page numbers of an API that lives mean something else by then. */
 const STALE_HOURS = 24;
 
 /**
@@ -99,11 +99,12 @@ export const makeHandler =
       {
         resource,
         url: url.replace(/\/$/, ''),
-        headers: await authenticate(deps.secrets, source, config.API_SECRETS[source.name]),
+        execution: asked.runId,
         store,
         landing: (id) => ({ client: deps.s3, bucket: config.LANDING_BUCKET, folder: folder(id) }),
         asking: {
           fetch: deps.fetch,
+          headers: await authenticate(deps.secrets, source, config.API_SECRETS[source.name]),
           sleep: deps.sleep,
           now: deps.now,
           patience: () => (context?.getRemainingTimeInMillis?.() ?? 10 * MARGIN) - MARGIN,
@@ -141,11 +142,11 @@ async function begin(
   now: Date,
 ): Promise<State & { run: Run }> {
   const { run } = state;
-  const hours = run ? (now.getTime() - Date.parse(run.started_at)) / 3_600_000 : 0;
+  const hours = run ? (now.getTime() - Date.parse(run.moved_at)) / 3_600_000 : 0;
   if (run?.status === 'extracted' || (run?.status === 'extracting' && hours < STALE_HOURS)) return { ...state, run };
   const { first } = pager(resource.dataset, resource.paging);
   const fresh: Run = {
-    ...{ id: runId(now), started_at: now.toISOString(), execution },
+    ...{ id: runId(now), started_at: now.toISOString(), moved_at: now.toISOString(), execution },
     ...{ status: 'extracting', pages: 0, records: 0, at: first },
   };
   return { ...(await writeState(store, state, { cursor: state.cursor, run: fresh })), run: fresh };

@@ -12,7 +12,7 @@ export interface Landing {
   readonly folder: string;
 }
 
-export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+export const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
 /** Name of a run's folder, from when it began: `20260131T120000123Z`. */
 export const runId = (time: Date): string => time.toISOString().replaceAll(/[-:.]/g, '');

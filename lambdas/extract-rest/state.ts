@@ -2,12 +2,25 @@ import { GetCommand, PutCommand, type DynamoDBDocumentClient } from '@aws-sdk/li
 import { z } from 'zod';
 import { parse } from '../shared/parse';
 
+/** By what a page is known again. */
+const seen = z.object({
+  /** Its number. */
+  page: z.int(),
+  /** Where it is, for the pager. */
+  at: z.string(),
+  /** SHA-256 of its records, if it has any. */
+  records: z.string().optional(),
+});
+export type Seen = z.infer<typeof seen>;
+
 /** A run of a resource, from its first request until its rows are in bronze. */
 const run = z.object({
   /** Its folder in landing: when it began, `20260131T120000123Z`. */
   id: z.string(),
   /** ISO 8601 UTC. */
   started_at: z.string(),
+  /** When its last page landed. ISO 8601 UTC. */
+  moved_at: z.string(),
   /** The pipeline's execution that began it. */
   execution: z.string(),
   /** `extracted`: every page has landed; `loaded`: and is in bronze. */
@@ -17,8 +30,11 @@ const run = z.object({
   records: z.int(),
   /** Where the next page is, for the pager. */
   at: z.string(),
-  /** SHA-256 of the last page with records. */
-  last_page: z.string().optional(),
+  /** The last page, and one before it, so that a page that comes again is known. */
+  last: seen.optional(),
+  mark: seen.optional(),
+  /** Since when the API lets this execution of the pipeline wait. ISO 8601 UTC. */
+  waiting: z.object({ execution: z.string(), since: z.string() }).optional(),
   /** Greatest value of the increment's field so far. */
   newest: z.string().optional(),
 });

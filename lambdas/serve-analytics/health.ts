@@ -1,6 +1,5 @@
 import type { Contract } from '../shared/contract';
 import type { Platform } from '../shared/platform';
-import { parsePosition } from '../shared/position';
 import { jobRecords, lastPublish, type JobRecord, type RunRecords } from '../shared/run-records';
 
 /** How fresh a dataset is. */
@@ -44,25 +43,24 @@ export function datasetHealth(contract: Contract, time: Date | undefined, now: D
 }
 
 /**
- * The newest time that the records vouch for: of what was merged, the newest commit; of a snapshot that was loaded, its
- * creation (an unchanged source commits nothing new). A collector's events come when they come: there, a merge that
+ * The newest time that the records vouch for: of what was merged, the newest commit; of a load (of a snapshot, of an
+ * API's pages), when it was taken, for an unchanged source commits nothing new. What a load brought counts once a merge
+ * has ended after it: until then it is in bronze only. A collector's events come when they come: there, a merge that
  * found none vouches for its own time.
  */
 export function asOf(records: readonly JobRecord[], collected: boolean): Date | undefined {
+  const merged = time(records.find(({ sk }) => sk === 'merge')?.finished_at);
   const times = records.flatMap((record) => {
-    const said = [record.newest_committed_at];
-    if (collected && record.sk === 'merge') said.push(record.finished_at);
-    const known = said.flatMap((text) => (text ? [new Date(text)] : []));
-    const snapshot = record.sk === 'load_snapshot' ? snapshotTime(record.position) : undefined;
-    return snapshot ? [...known, snapshot] : known;
+    const committed = time(record.newest_committed_at);
+    if (record.sk === 'merge') return [committed, collected ? merged : undefined];
+    const finished = time(record.finished_at);
+    const inSilver = record.bronze_rows === 0 || (merged && finished && merged >= finished);
+    return inSilver ? [committed] : [];
   });
-  const valid = times.filter((time) => !Number.isNaN(time.getTime()));
-  return valid.sort((a, b) => b.getTime() - a.getTime()).at(0);
+  return times.filter((one) => one !== undefined).sort((a, b) => b.getTime() - a.getTime())[0];
 }
 
-/** A snapshot that stands alone has its creation time for a position, in epoch 0. */
-function snapshotTime(text: string | null | undefined): Date | undefined {
-  if (!text) return undefined;
-  const { epoch, log } = parsePosition(text);
-  return epoch === 0n ? new Date(Number(log / 1000n)) : undefined;
+function time(text: string | null | undefined): Date | undefined {
+  const date = new Date(text ?? Number.NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }

@@ -26,13 +26,6 @@ export function formatPosition(position: Position): string {
     .join('.');
 }
 
-/** @throws Error when the text is no position. */
-export function parsePosition(text: string): Position {
-  const match = /^(\d{4})\.(\d{26})\.(\d{20})$/.exec(text);
-  if (!match) throw new Error(`Position ${JSON.stringify(text)}: expected EEEE.L{26}.O{20}, digits only`);
-  return { epoch: BigInt(match[1]), log: BigInt(match[2]), ordinal: BigInt(match[3]) };
-}
-
 /** A time as a log position: microseconds since 1970 UTC. */
 export const micros = (time: Date): bigint => BigInt(time.getTime()) * 1000n;
 

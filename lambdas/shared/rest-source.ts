@@ -67,17 +67,34 @@ export interface RestSource {
 export const MOST_PAGE_BYTES = 50 * 1024 * 1024;
 
 /**
- * @throws Error naming the file and the field when a JSONPath or a path is none that we can follow.
+ * @throws Error naming the file and the field when a JSONPath, a path or a header is none that we can use, or two
+ * things would set the same parameter.
  */
 export function checkRestSource(source: RestSource): void {
   const where = `sources/${source.name}.ts`;
+  const { authentication } = source;
+  // https://www.rfc-editor.org/rfc/rfc9110#name-tokens
+  if (authentication.kind === 'api_key' && !/^[\w!#$%&'*+.^`|~-]+$/.test(authentication.header)) {
+    throw new Error(
+      `${where}: authentication.header is ${JSON.stringify(authentication.header)}; a name such as X-Api-Key is allowed`,
+    );
+  }
   if (source.resources.length === 0) throw new Error(`${where}: resources is empty; declare what the API lists`);
-  for (const { dataset, path, records, fields, paging, increment } of source.resources) {
+  for (const { dataset, path, query, records, fields, paging, increment } of source.resources) {
     if (!path.startsWith('/') || /[?#]/.test(path)) {
       throw new Error(`${where}: ${dataset}: path is ${JSON.stringify(path)}; a path such as /rates is allowed`);
     }
     const paths = [records, ...Object.values(fields ?? {}), ...(increment ? [increment.field] : [])];
     if (paging.kind === 'cursor') paths.push(paging.next);
     for (const one of paths) compilePath(`${where}: ${dataset}`, one);
+    const names = Object.keys(query ?? {});
+    if (paging.kind !== 'none') names.push(paging.parameter);
+    if (increment) names.push(increment.parameter);
+    const twice = names.find((name, i) => names.indexOf(name) < i);
+    if (twice !== undefined) {
+      throw new Error(
+        `${where}: ${dataset}: the parameter ${JSON.stringify(twice)} is set twice; let one of query, paging and increment set it`,
+      );
+    }
   }
 }

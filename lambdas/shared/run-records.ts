@@ -19,7 +19,8 @@ const jobRecord = z.object({
   sk: z.string(),
   finished_at: z.string().nullish(),
   newest_committed_at: z.string().nullish(),
-  position: z.string().nullish(),
+  /** Of a load: rows that it appended to bronze. */
+  bronze_rows: z.number().nullish(),
 });
 export type JobRecord = z.infer<typeof jobRecord>;
 
@@ -36,7 +37,7 @@ export interface ExportRecord {
   readonly committedAt: string;
 }
 
-/** The last records of a dataset's jobs (`merge`, `load_snapshot`); empty when none has run. */
+/** The last records of a dataset's jobs (`merge`, and the load of its way in); empty when none has run. */
 export async function jobRecords({ client, table }: RunRecords, dataset: string): Promise<JobRecord[]> {
   const { Items = [] } = await client.send(
     new QueryCommand({

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.json_path import parse, records, select, steps
+from common.json_path import as_text, parse, records, select, steps
 
 CASES = json.loads((Path(__file__).parents[1] / "fixtures" / "json-paths.json").read_text())
 
@@ -40,3 +40,28 @@ def test_a_field_is_what_its_first_path_with_a_value_selects():
 def test_what_is_not_json_is_refused(text):
     with pytest.raises(ValueError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("5e-05", "0.00005"),
+        ("1E5", "100000"),
+        ("-1.50e+1", "-15"),
+        ("7.0", "7"),
+        ("1.10", "1.10"),
+        ("9007199254740993.0", "9007199254740993"),
+        ("1.2345678901234567890123e22", "12345678901234567890123"),
+        ("1e999999999", "1e999999999"),
+        ("1e-99999999999999999999", "1e-99999999999999999999"),
+    ],
+)
+def test_a_number_has_the_form_that_casts_take_and_all_its_digits(written, text):
+    assert as_text(parse(written)) == text
+    assert as_text(parse(f'"{written}"')) == written
+
+
+def test_a_byte_order_mark_and_half_an_emoji_stop_nothing():
+    assert parse("\ufeff[1]") == ["1"]
+    assert as_text(parse('"cut \\ud83d"')) == "cut \ufffd"
+    assert as_text(parse('"whole \\ud83d\\ude00"')) == "whole \U0001f600"

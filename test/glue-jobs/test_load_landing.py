@@ -122,3 +122,22 @@ def test_a_folder_without_a_manifest_is_refused(runs):
     (folder / "manifest.json").unlink()
     with pytest.raises(Exception, match="nothing is at|does not exist"):
         runs.load(folder)
+
+
+def test_numbers_reach_silver_as_they_are_meant_and_texts_that_are_cut_stop_nothing(make_lake, tmp_path):
+    columns = [*COLUMNS, ("ticket", "bigint", ""), ("note", "varchar(20)", "")]
+    runs = Runs(make_lake(contract_of("fares", columns)), tmp_path)
+    (tmp_path / "fares.odcs.yaml").write_text(contract_text("fares", columns))
+    rows = (
+        '"code": "USD", "rate": 5e-05, "ticket": 9007199254740993, "note": "cut \\ud83d"}',
+        '"code": "CHF", "rate": 1E2, "ticket": 7.0, "note": 1.10}',
+    )
+    page = ", ".join(f'{{"when": {{"day": "2026-01-01"}}, {row}' for row in rows)
+    result = runs.load(runs.land(1, f'\ufeff{{"rows": [{page}]}}', records=2))
+    assert (result["bronze_rows"], result["quarantined"]) == (2, 0)
+    merge(runs.lake.spark, contract_of("fares", columns), ENVIRONMENT)
+    found = {key[1]: tuple(values.values()) for key, (values, *_) in silver(runs.lake).items()}
+    assert found == {
+        "USD": (Decimal("0.00005"), 9007199254740993, "cut \ufffd"),
+        "CHF": (Decimal(100), 7, "1.10"),
+    }

@@ -246,6 +246,36 @@ describe('Pipeline', () => {
     expect(at(each, 'Each table', 'Output')).toContain('$states.input.skipped');
   });
 
+  test('an API is extracted until nothing is left, then loaded and confirmed before it is merged', () => {
+    const each = at(definition().States, 'Each source', 'ItemProcessor', 'States') as Record<string, State>;
+    expect(at(each, 'Way in', 'Choices')).toContainEqual({
+      Condition: "{% $states.input.wayIn = 'extract' %}",
+      Next: 'Each resource',
+    });
+    const states = at(each, 'Each resource', 'ItemProcessor', 'States') as Record<string, State>;
+    const unfinished = [{ Condition: "{% $states.input.status = 'unfinished' %}", Next: 'Wait for API' }];
+    expect(at(each, 'Each resource', 'ItemProcessor', 'StartAt')).toBe('Extract');
+    expect(states).toMatchObject({
+      Extract: { Arguments: { Payload: { action: 'extract' } }, Next: 'Has every page landed?' },
+      'Has every page landed?': { Choices: unfinished, Default: 'Load landing' },
+      'Wait for API': { Type: 'Wait', Seconds: '{% $states.input.seconds %}', Next: 'Extract' },
+      'Load landing': {
+        Arguments: { Arguments: { '--landing': '{% $states.input.landing %}' } },
+        Next: 'Confirm extraction',
+      },
+      'Confirm extraction': {
+        Arguments: { Payload: { action: 'confirm', run: '{% $states.input.run %}' } },
+        Next: 'Is there more to extract?',
+      },
+      'Is there more to extract?': { Choices: unfinished, Default: 'Merge landing' },
+    });
+    // One resource that fails stops no other, and the end of the run names it.
+    for (const task of tasksOf(states)) {
+      expect(at(task, 'Catch', 0, 'ErrorEquals')).toEqual(['States.ALL']);
+      expect(at(task, 'Catch', 0, 'Output')).toContain("'failed'");
+    }
+  });
+
   test('is started by the schedule of the environment, or by nobody', () => {
     of('Transformation', 'prod').hasResourceProperties('AWS::Scheduler::Schedule', {
       ScheduleExpression: 'cron(0 4 * * ? *)',

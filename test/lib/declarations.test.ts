@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environment as environmentOf } from '../../config';
 import type { Environment } from '../../config/environment';
+import type { RestResource, RestSource } from '../../lambdas/shared/rest-source';
 import type { Source } from '../../lambdas/shared/source';
 import { readDeclarations } from '../../lib/declarations';
 import { sources } from '../../sources';
@@ -41,6 +42,9 @@ models:
       - { name: state, data_type: varchar(20), description: State of the carts. }
       - { name: carts, data_type: bigint }
 `;
+
+/** What is changed in a REST source that is right, and in its environment. */
+type Change = { apis?: Environment['apis']; resource?: Partial<RestResource> } & Partial<RestSource>;
 
 let root: string;
 beforeEach(() => {
@@ -191,6 +195,59 @@ describe('one line says what is wrong and what to do', () => {
     expect(() => read({ sources: [{ ...shop, [field]: 'my-shop' }] })).toThrow(
       `sources/shop.ts: ${field} is "my-shop": RDS exports chosen tables only where names have letters, digits, $ and _`,
     );
+  });
+
+  test.each<[string, Change, string]>([
+    ['no URL', { apis: {} }, 'config/dev.ts: apis has no office: name the URL of the API behind sources/office.ts'],
+    [
+      'a URL without a source',
+      { apis: { office: { url: 'https://a.example' }, depot: { url: 'https://b.example' } } },
+      'config/dev.ts: apis.depot belongs to no source: there are office. Remove it or declare sources/depot.ts',
+    ],
+    [
+      'a dataset without a contract',
+      { resource: { dataset: 'fares' } },
+      'sources/office.ts: dataset "fares" has no contract: there are carts. Write contracts/fares.odcs.yaml',
+    ],
+    [
+      'a column that the contract lacks',
+      { resource: { fields: { state: '$.s', colour: '$.c' } } },
+      'sources/office.ts: carts: fields has "colour", which is no column of contracts/carts.odcs.yaml: there are cart_id, state',
+    ],
+    [
+      'a path with a query',
+      { resource: { path: '/carts?all' } },
+      'sources/office.ts: carts: path is "/carts?all"; a path such as /rates is allowed',
+    ],
+    [
+      'a JSONPath with a filter',
+      { resource: { records: '$.rows[?(@.state)]' } },
+      'sources/office.ts: carts: "$.rows[?(@.state)]" is no path that is understood; allowed are such as $.name',
+    ],
+    [
+      'a parameter that two things set',
+      { resource: { query: { page: '1' } } },
+      'sources/office.ts: carts: the parameter "page" is set twice; let one of query, paging and increment set it',
+    ],
+    [
+      'a header that is none',
+      { authentication: { kind: 'api_key', header: 'X Key' } },
+      'sources/office.ts: authentication.header is "X Key"; a name such as X-Api-Key is allowed',
+    ],
+    ['no resources', { resources: [] }, 'sources/office.ts: resources is empty; declare what the API lists'],
+  ])('a REST source with %s', (_, { apis = { office: { url: 'https://a.example' } }, resource, ...more }, message) => {
+    const office: Source = {
+      kind: 'rest',
+      name: 'office',
+      authentication: { kind: 'none' },
+      resources: [
+        { dataset: 'carts', path: '/carts', records: '$[*]', paging: { kind: 'page', parameter: 'page' }, ...resource },
+      ],
+      ...more,
+    };
+    const change = () => read({ sources: [office], environment: { ...environment({}), apis } });
+    expect(change).toThrow(message);
+    expect(change).toThrow(/^[^\n]*$/);
   });
 
   test('an instance without a source', () => {

@@ -102,6 +102,21 @@ describe('a wrong value names the file, the field, the value got and the values 
     ['a day of nothing', { lakeQueries: { dailyScanGiB: 0 } }, 'lakeQueries.dailyScanGiB is 0: Too small'],
     ['a buffer', { firehose: { bufferMiB: 500 } }, 'firehose.bufferMiB is 500: Too big: expected number to be <=128'],
     ['a retention', { logRetentionDays: 14 }, 'logRetentionDays is 14: Invalid option: expected one of 1|7|30|90|365'],
+    [
+      'an API without TLS',
+      { apis: { rates: { url: 'http://api.example.com/v1' } } },
+      'apis.rates.url is "http://api.example.com/v1": https:// (http only to 127.0.0.1)',
+    ],
+    [
+      'an API that is no URL',
+      { apis: { rates: { url: 'rates' } } },
+      '"rates": a URL such as https://api.example.com/v1',
+    ],
+    [
+      'a key in the URL of an API',
+      { apis: { rates: { url: 'https://api.example.com?key=x' } } },
+      'a URL without query, fragment and credentials; those stand in the source and its secret',
+    ],
     ['an address', { alarmEmails: ['data-team'] }, 'alarmEmails.0 is "data-team": an e-mail address'],
     [
       'an address twice',

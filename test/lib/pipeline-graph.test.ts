@@ -9,6 +9,17 @@ const shop: Source = {
   schema: 'public',
   datasets: ['carts', 'goods'],
 };
+const office: Source = {
+  kind: 'rest',
+  name: 'office',
+  authentication: { kind: 'bearer' },
+  resources: ['fares', 'tolls'].map((dataset) => ({
+    dataset,
+    path: `/${dataset}`,
+    records: '$[*]',
+    paging: { kind: 'none' },
+  })),
+};
 const clicks: Source = { kind: 'collector', name: 'clicks', dataset: 'clicks' };
 
 test.each<{ name: string; sources: Source[]; graph: Branch[] }>([
@@ -22,6 +33,20 @@ test.each<{ name: string; sources: Source[]; graph: Branch[] }>([
         datasets: [
           { source: 'shop', dataset: 'carts' },
           { source: 'shop', dataset: 'goods' },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'an API is extracted, resource by resource',
+    sources: [office],
+    graph: [
+      {
+        source: 'office',
+        wayIn: 'extract',
+        datasets: [
+          { source: 'office', dataset: 'fares' },
+          { source: 'office', dataset: 'tolls' },
         ],
       },
     ],

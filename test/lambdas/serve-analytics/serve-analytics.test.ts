@@ -1,7 +1,6 @@
 import { answerProxy } from '../../../lambdas/serve-analytics/adapter';
 import { makeApp } from '../../../lambdas/serve-analytics/app';
 import { asOf } from '../../../lambdas/serve-analytics/health';
-import { snapshotPosition } from '../../../lambdas/shared/position';
 import { awsError, contract, endpoint, fake, platform } from '../fakes';
 import { fakeDynamo, type Item } from '../fake-dynamo';
 
@@ -127,27 +126,36 @@ describe('/health', () => {
     });
   });
 
+  const at = (hours: number) => new Date(NOW.getTime() + hours * 3_600_000).toISOString();
+  const load = (sk: string, rows: number) => ({
+    sk,
+    finished_at: at(1),
+    newest_committed_at: NOW.toISOString(),
+    bronze_rows: rows,
+  });
+  const merge = (hours: number, newest?: string) => ({
+    sk: 'merge',
+    finished_at: at(hours),
+    newest_committed_at: newest,
+  });
+
   it.each([
-    ['a snapshot that changed nothing', [{ sk: 'load_snapshot', position: snapshotPosition(NOW) }], false, NOW],
-    ['a database merge that found nothing', [{ sk: 'merge', finished_at: NOW.toISOString() }], false, undefined],
-    ['a collector’s merge that found nothing', [{ sk: 'merge', finished_at: NOW.toISOString() }], true, NOW],
+    ['a snapshot that changed nothing', [load('load_snapshot', 0), merge(-48, at(-48))], false, NOW],
+    ['an API that had nothing new', [load('load_landing', 0), merge(-48, at(-48))], false, NOW],
+    ['a first load that found nothing', [load('load_landing', 0)], false, NOW],
+    ['a load that is merged', [load('load_landing', 7), merge(2, at(-48))], false, NOW],
     [
-      'a position of a log',
-      [{ sk: 'load_snapshot', position: `0001.${'7'.padStart(26, '0')}.${'0'.padStart(20, '0')}` }],
+      'a merge, when the load after it is not merged yet',
+      [load('load_snapshot', 7), merge(0, at(-24))],
       false,
-      undefined,
+      at(-24),
     ],
-    [
-      'the newest of both',
-      [
-        { sk: 'merge', newest_committed_at: '2020-01-01T00:00:00Z' },
-        { sk: 'load_snapshot', newest_committed_at: NOW.toISOString() },
-      ],
-      false,
-      NOW,
-    ],
+    ['nothing, when a load was never merged', [load('load_landing', 7)], false, undefined],
+    ['a database merge that found nothing', [merge(0)], false, undefined],
+    ['a collector’s merge that found nothing', [merge(0)], true, NOW],
+    ['nothing that is no time', [merge(0, 'soon')], false, undefined],
   ])('takes the time of %s', (_, records, collected, expected) => {
-    expect(asOf(records, collected)).toEqual(expected);
+    expect(asOf(records, collected)).toEqual(expected && new Date(expected));
   });
 });
 

@@ -15,6 +15,8 @@ export interface Options {
   readonly state: string;
   /** Memory of Spark. Default 4g. */
   readonly memory: string;
+  /** `NAME=ADDRESS` of each database source that has a database of its own. Default: ours, empty, play them. */
+  readonly databases: readonly string[];
 }
 
 const number = (name: string, text: string, least: number, most: number): number => {
@@ -25,7 +27,7 @@ const number = (name: string, text: string, least: number, most: number): number
 
 /** @throws SetupError when an option is unknown or its value is not allowed */
 export function parseOptions(args: readonly string[]): Options {
-  let values: { orders: string; exit: boolean; port: string; state: string; memory: string };
+  let values: { orders: string; exit: boolean; port: string; state: string; memory: string; database: string[] };
   try {
     ({ values } = parseArgs({
       args: [...args],
@@ -35,11 +37,12 @@ export function parseOptions(args: readonly string[]): Options {
         port: { type: 'string', default: '4500' },
         state: { type: 'string', default: join(ROOT, '.local') },
         memory: { type: 'string', default: '4g' },
+        database: { type: 'string', multiple: true, default: [] },
       },
     }));
   } catch (error) {
     throw new SetupError(
-      `${(error as Error).message.split('. ')[0]}. Known are --orders N, --exit, --port N, --state FOLDER, --memory 4g`,
+      `${(error as Error).message.split('. ')[0]}. Known are --orders N, --exit, --port N, --state FOLDER, --memory 4g, --database NAME=postgresql://…`,
     );
   }
   return {
@@ -48,6 +51,7 @@ export function parseOptions(args: readonly string[]): Options {
     port: number('port', values.port, 1024, 65_000),
     state: resolve(values.state),
     memory: values.memory,
+    databases: values.database,
   };
 }
 

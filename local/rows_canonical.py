@@ -62,17 +62,19 @@ def of_postgres(
     )
     # Times come as whole microseconds, which Arrow can't cast from text, but from numbers.
     as_read = {f.name: pyarrow.int64() if pyarrow.types.is_timestamp(f.type) else f.type for f in wanted}
-    with psycopg.connect(dsn, options="-c TimeZone=UTC -c extra_float_digits=1") as connection:
+    options = f"{postgres_arrow.SESSION} -c default_transaction_read_only=on"
+    with psycopg.connect(dsn, options=options) as connection:
         for batch in postgres_arrow.stream(connection, query, as_read):
             yield pyarrow.RecordBatch.from_arrays([batch[f.name].cast(f.type) for f in wanted], schema=wanted)
 
 
-def _cast(column: Column) -> sql.Composed:
+def _cast(column: Column) -> sql.Composable:
     name = sql.Identifier(column.name)
     if column.type.startswith("timestamp"):
         return sql.SQL("(extract(epoch from {}) * 1000000)::bigint").format(name)
-    kind = "text" if column.type.startswith("varchar") else column.type.replace("double", "double precision")
-    return sql.SQL("{}::{}").format(name, sql.SQL(kind))
+    if column.type.startswith("varchar"):
+        return name  # as PostgreSQL prints it, like an export: a cast to text strips char(n), and lengthens inet
+    return sql.SQL("{}::{}").format(name, sql.SQL(column.type.replace("double", "double precision")))
 
 
 def hashes(batch: pyarrow.RecordBatch, columns: tuple[str, ...]) -> numpy.ndarray:

@@ -82,11 +82,11 @@ export function contractOf(table: CatalogueTable, source: string): Written {
 
 function property({ key, checks }: CatalogueTable, column: CatalogueColumn, type: Mapped): object {
   const place = key.indexOf(column.name);
-  // Values are texts, so a number's are no rule that both readers of contracts would take.
-  const checked = checks
-    .filter((check) => check.column === column.name)
-    .flatMap((check) => valuesOf(check.definition) ?? []);
-  const values = type.logical !== 'string' ? [] : column.labels.length > 0 ? column.labels : checked;
+  // A contract's values are texts; char(n) comes padded, so that its values would be none of those listed.
+  const isText = type.logical === 'string' && !column.type.startsWith('character(');
+  const ofColumn = checks.filter((check) => check.column === column.name);
+  const listed = ofColumn.flatMap(({ definition }) => valuesOf(definition) ?? []);
+  const values = column.labels.length > 0 ? column.labels : isText ? listed : [];
   return {
     name: column.name,
     logicalType: type.logical,

@@ -82,22 +82,19 @@ function decimal(precision: number, scale: number): Mapped {
   return unknown(`numeric(${precision},${scale})`, Math.max(precision, scale) + Math.max(0, -scale) + 3);
 }
 
+/** `name = ANY (ARRAY['a'::text, …])`, which is how PostgreSQL prints `name in ('a', …)`, or `name = 'a'::text`. */
+const IN_LIST =
+  /^CHECK \(\(\(?"?\w+"?\)?(?:::[\w ]+)? = (?:ANY \(\(?ARRAY\[(.*?)\](?:\)::[\w ]+\[\])?\)|('(?:[^']|'')*'::[\w ]+))\)\)$/s;
+
 /**
  * The values that a check constraint leaves a column: of `column in ('a', 'b')` only, as PostgreSQL prints that.
  * @returns undefined when it says anything else
  */
 export function valuesOf(definition: string): string[] | undefined {
-  const list = /^CHECK \(\(\(?\(?"?\w+"?\)?(?:::[\w ]+)?\)? = ANY \(\(?ARRAY\[(.*)\](?:\)?::[\w ]+\[\])?\)\)\)$/s.exec(
-    definition,
-  )?.[1];
-  const item = /'((?:[^']|'')*)'(?:::[\w ]+(?:\(\d+\))?)?/y;
-  if (list === undefined) return undefined;
-  const values: string[] = [];
-  for (let at = 0; at < list.length; at = item.lastIndex + ', '.length) {
-    item.lastIndex = at;
-    const found = item.exec(list);
-    if (!found || !['', ', '].includes(list.slice(item.lastIndex, item.lastIndex + 2))) return undefined;
-    values.push(found[1].replaceAll("''", "'"));
-  }
-  return values.length > 0 ? values : undefined;
+  const [, many, one] = IN_LIST.exec(definition) ?? [];
+  const list = many ?? one ?? '';
+  const texts = [...list.matchAll(/'((?:[^']|'')*)'::[\w ]+(?:, |$)/g)];
+  // Whatever else stands in the list, a number or an expression, is left over.
+  if (list === '' || texts.map(([whole]) => whole).join('') !== list) return undefined;
+  return texts.map(([, text]) => text.replaceAll("''", "'"));
 }

@@ -73,7 +73,8 @@ def _cast(column: Column) -> sql.Composable:
     if column.type.startswith("timestamp"):
         return sql.SQL("(extract(epoch from {}) * 1000000)::bigint").format(name)
     if column.type.startswith("varchar"):
-        return name  # as PostgreSQL prints it, like an export: a cast to text strips char(n), and lengthens inet
+        # As PostgreSQL prints it, like an export: a cast to text strips char(n), and lengthens inet.
+        return name
     return sql.SQL("{}::{}").format(name, sql.SQL(column.type.replace("double", "double precision")))
 
 

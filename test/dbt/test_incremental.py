@@ -15,6 +15,8 @@ import yaml
 from dbt_rows import customer, event, item, order, product, rate
 from dbt_runner import DBT, ROOT, Run, Warehouse, start
 
+pytestmark = pytest.mark.sample
+
 FACTS = ("fct_orders", "fct_order_items", "fct_web_events", "fct_exchange_rates")
 
 

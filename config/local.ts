@@ -1,5 +1,6 @@
-/** The port after those of the parts: `npm run local -- --port N` says where they begin. */
-const apis = Number(process.env.MORAINE_PORT ?? 4500) + 4;
+/** Where the local run plays an API: the port after those of the parts (`npm run local -- --port N`). */
+export const playedApi = (source: string): string =>
+  `http://127.0.0.1:${Number(process.env.MORAINE_PORT ?? 4500) + 4}/${source}`;
 
 /** The laptop: the same platform on the local emulator, `npm run local`. */
 export const local = {
@@ -10,7 +11,7 @@ export const local = {
   schedule: 'none',
   databases: { operations: { instance: 'acme-operations' } },
   // Played by sample/, or by a server of your own.
-  apis: { exchange_rates: { url: `http://127.0.0.1:${apis}/exchange_rates` } },
+  apis: { exchange_rates: { url: playedApi('exchange_rates') } },
   snapshotType: 'automated',
   exportPollSeconds: 1,
   spark: { workerType: 'G.1X', workers: 2, concurrentRuns: 4, timeoutMinutes: 60 },

@@ -13,6 +13,8 @@ export interface Question {
 
 /** What the local run needs of the company that it plays. `sample/index.ts` exports one as `company`. */
 export interface Company {
+  /** Names of the sources that it plays; the others are left as they are. */
+  readonly plays: readonly string[];
   /** Makes the rows of a database source, `size` of its largest dataset, or changes them as a day would. @returns what was done, in a line */
   live(source: DatabaseSource, client: Client, size: number): Promise<string>;
   /** Sends events to a collector. @returns what was done, in a line */
@@ -34,11 +36,12 @@ export interface Company {
   readonly questions: readonly Question[];
 }
 
-/** Without a sample the sources stay as they are: fill the source database yourself, between two runs. */
+/** Without a sample the sources stay as they are: their rows, events and APIs are yours. */
 const nobody: Company = {
-  live: () => Promise.resolve('no sample/, so its rows are yours'),
-  send: () => Promise.resolve('no sample/, so no events are sent'),
-  publish: ({ name }) => Promise.resolve(`no sample/, so the API is yours: config/local.ts says where (apis.${name})`),
+  plays: [],
+  live: () => Promise.resolve(''),
+  send: () => Promise.resolve(''),
+  publish: () => Promise.resolve(''),
   serve: () => Promise.resolve({ stop: () => Promise.resolve() }),
   secret: () => ({}),
   ledger: {},

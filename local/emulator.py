@@ -4,7 +4,7 @@ This is the one file that reaches into ministack's internals (pinned in requirem
 and why, stands beside each change, and test/local/test_emulator.py fails when a new version moves under it.
 The services themselves are plain modules beside this one.
 
-    python local/emulator.py SETTINGS      (JSON: services.Settings)
+    python local/emulator.py      (the first line of its standard input is JSON: services.Settings)
 
 Ends, with everything saved, when its standard input does.
 """
@@ -490,8 +490,7 @@ def end_with_parent() -> None:
 
 
 def main() -> None:
-    settings = Settings(**json.loads(sys.argv[1]))
-    del sys.argv[1:]  # ministack reads them too
+    settings = Settings(**json.loads(sys.stdin.readline()))
     os.environ.update(settings.environment())
     for folder in ("services", "s3"):
         Path(settings.state, folder).mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import type { CollectorSource, DatabaseSource, Source } from '../lambdas/shared/
 import { sources } from '../sources';
 import { localUrl } from './api';
 import { company } from './company';
+import { ledgerOf, type Given } from './databases';
 import type { Outputs } from './deploy';
 import { credentials, REGION, signer, tell } from './parts';
 import type { Postgres } from './postgres';
@@ -15,13 +16,12 @@ export interface Feed {
   /** How large the company starts: rows of its largest dataset. */
   readonly size: number;
   readonly source: Postgres;
+  /** The databases that are not ours. */
+  readonly given: Given;
   readonly endpoint: string;
   readonly outputs: Outputs;
   readonly say: (line: string) => void;
 }
-
-/** Database in which the sample writes down what it has sent to collectors: the first that is a source. */
-export const ledger = (): string => sources.find((source) => source.kind === 'database')?.database ?? 'postgres';
 
 /** Plays the source company: rows in its databases and a snapshot of each, events to the collectors, days in the APIs. */
 export async function feedSources(feed: Feed): Promise<void> {
@@ -40,9 +40,7 @@ function feedSource(feed: Feed, declared: Source): Promise<string> {
 }
 
 async function feedDatabase(feed: Feed, declared: DatabaseSource): Promise<string> {
-  const client = await feed.source.connect(declared.database);
-  feed.say(`${declared.name}: ${await company.live(declared, client, feed.size)}`);
-  await client.end();
+  feed.say(`${declared.name}: ${await live(feed, declared)}`);
   const played = environment('local').databases[declared.name];
   const database = databaseIdentifier(played);
   await tell(feed.endpoint, 'snapshot', { database, shared_by: played.snapshotsFrom, key: played.snapshotKeyArn });
@@ -51,8 +49,21 @@ async function feedDatabase(feed: Feed, declared: DatabaseSource): Promise<strin
     : `automated snapshot of ${database}`;
 }
 
+async function live(feed: Feed, declared: DatabaseSource): Promise<string> {
+  const given = feed.given[declared.name];
+  if (given) return `the rows of ${given.shown}, which is only read`;
+  if (!company.plays.includes(declared.name)) {
+    return `its rows are yours: fill ${feed.source.dsn}/${declared.database}, or name a database with --database ${declared.name}=postgresql://…`;
+  }
+  const client = await feed.source.connect(declared.database);
+  const told = await company.live(declared, client, feed.size);
+  await client.end();
+  return told;
+}
+
 async function feedCollector(feed: Feed, declared: CollectorSource): Promise<string> {
-  const client = await feed.source.connect(ledger());
+  if (!company.plays.includes(declared.name)) return 'no events are sent: nobody plays it';
+  const client = await feed.source.connect(ledgerOf(sources, feed.given));
   const aws = signer();
   const url = `${localUrl(feed.endpoint, feed.outputs.CollectorUrl)}/events/${declared.dataset}`;
   const told = await company.send(declared, client, feed.size, async (events) => {
@@ -65,7 +76,9 @@ async function feedCollector(feed: Feed, declared: CollectorSource): Promise<str
 }
 
 async function feedApi(feed: Feed, declared: RestSource): Promise<string> {
-  const client = await feed.source.connect(ledger());
+  if (!company.plays.includes(declared.name))
+    return `the API is yours: config/local.ts says where (apis.${declared.name})`;
+  const client = await feed.source.connect(ledgerOf(sources, feed.given));
   const told = await company.publish(declared, client);
   await client.end();
   const secret = company.secret(declared);

@@ -19,6 +19,8 @@ export interface Options {
   readonly auth: boolean;
   /** Start Trino, which plays Athena. Default: leave it out. */
   readonly trino: boolean;
+  /** `NAME=ADDRESS` of each database source that has a database of its own. Default: ours, empty, play them. */
+  readonly databases: readonly string[];
 }
 
 const number = (name: string, text: string, least: number, most: number): number => {
@@ -37,6 +39,7 @@ export function parseOptions(args: readonly string[]): Options {
     memory: string;
     'no-auth': boolean;
     trino: boolean;
+    database: string[];
   };
   try {
     ({ values } = parseArgs({
@@ -49,11 +52,12 @@ export function parseOptions(args: readonly string[]): Options {
         memory: { type: 'string', default: '4g' },
         'no-auth': { type: 'boolean', default: false },
         trino: { type: 'boolean', default: false },
+        database: { type: 'string', multiple: true, default: [] },
       },
     }));
   } catch (error) {
     throw new SetupError(
-      `${(error as Error).message.split('. ')[0]}. Known are --orders N, --exit, --port N, --state FOLDER, --memory 4g, --no-auth, --trino`,
+      `${(error as Error).message.split('. ')[0]}. Known are --orders N, --exit, --port N, --state FOLDER, --memory 4g, --no-auth, --trino, --database NAME=postgresql://…`,
     );
   }
   return {
@@ -64,6 +68,7 @@ export function parseOptions(args: readonly string[]): Options {
     memory: values.memory,
     auth: !values['no-auth'],
     trino: values.trino,
+    databases: values.database,
   };
 }
 

@@ -31,7 +31,13 @@ export interface Part {
   stop(): Promise<void>;
 }
 
-function start(script: string, args: readonly string[], log: string, onLine: (line: string) => void): Part {
+function start(
+  script: string,
+  args: readonly string[],
+  log: string,
+  onLine: (line: string) => void,
+  firstLine?: string,
+): Part {
   const child: ChildProcess = spawn(venv('python'), [join(ROOT, 'local', script), ...args], {
     cwd: ROOT,
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -49,6 +55,7 @@ function start(script: string, args: readonly string[], log: string, onLine: (li
     lines.forEach(onLine);
   });
   child.stdin?.on('error', () => undefined);
+  if (firstLine !== undefined) child.stdin?.write(`${firstLine}\n`);
   const ended = new Promise<number>((done) => child.on('exit', (code) => done(code ?? 1)));
   return {
     ended,
@@ -96,7 +103,8 @@ export interface EmulatorSettings {
 
 /** Starts the emulator and waits until it answers. */
 export async function startEmulator(settings: EmulatorSettings, log: string): Promise<Part> {
-  const part = start('emulator.py', [JSON.stringify(settings)], log, () => undefined);
+  // Not as an argument, which every user of the machine may read: a source's address has a password.
+  const part = start('emulator.py', [], log, () => undefined, JSON.stringify(settings));
   let code: number | undefined;
   void part.ended.then((ended) => (code = ended));
   for (let waited = 0; waited < 60_000; waited += 100) {

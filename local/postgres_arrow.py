@@ -10,6 +10,10 @@ import pyarrow.csv
 from psycopg import sql
 
 BLOCK = 16 * 1024 * 1024
+SESSION = (
+    "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c bytea_output=hex -c extra_float_digits=1"
+)
+"""Options of a connection whose values are to be printed the same way, whatever the database is set to."""
 
 
 def stream(

@@ -35,9 +35,6 @@ BINARY_TYPES = {
 """Types that an export keeps; every other one becomes a string, as PostgreSQL prints it in UTC."""
 EXPORTED_AS = {"bigint": "int64", "integer": "int32", "smallint": "int32", "real": "float",
                "double precision": "double", "boolean": "boolean", "bytea": "binary"}  # fmt: skip
-SESSION = (
-    "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c bytea_output=hex -c extra_float_digits=1"
-)
 COLUMNS = """
 select n.nspname, c.relname, a.attname, format_type(a.atttypid, null),
        coalesce(information_schema._pg_char_max_length(a.atttypid, a.atttypmod), 0),
@@ -60,7 +57,7 @@ def freeze(dsn: str, folder: Path, about: dict | None = None) -> dict:
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    with psycopg.connect(dsn, options=SESSION) as connection:
+    with psycopg.connect(dsn, options=postgres_arrow.SESSION) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         (moment,) = connection.execute("select now()").fetchone()

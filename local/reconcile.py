@@ -194,10 +194,10 @@ def _align(place: int, cell: str, width: int) -> str:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Compares source, silver and gold, row by row.")
     parser.add_argument("--contracts", required=True, help="folder of contracts")
-    parser.add_argument("--config", required=True, help="JSON file: where the stores are")
+    parser.add_argument("--config", required=True, help="JSON file, - for stdin: where the stores are")
     parser.add_argument("--json", action="store_true", help="print JSON and no table")
     given = parser.parse_args(argv)
-    config = json.loads(Path(given.config).read_text())
+    config = json.loads(sys.stdin.read() if given.config == "-" else Path(given.config).read_text())
     catalog = lake.catalog(config["endpoint"], config.get("region", lake.REGION))
     models = read_models(config["models"])
     contracts = load_all(given.contracts)

@@ -63,7 +63,8 @@ def of_postgres(
     table = sql.Identifier(*relation.split("."))
     # Times come as whole microseconds, which Arrow can't cast from text, but from numbers.
     as_read = {f.name: pyarrow.int64() if pyarrow.types.is_timestamp(f.type) else f.type for f in wanted}
-    with psycopg.connect(dsn, options="-c TimeZone=UTC -c extra_float_digits=1") as connection:
+    options = f"{postgres_arrow.SESSION} -c default_transaction_read_only=on"
+    with psycopg.connect(dsn, options=options) as connection:
         head = connection.execute(sql.SQL("select * from {} limit 0").format(table)).description or []
         there = [column.name for column in head] if may_be_older else None
         chosen = sql.SQL(", ").join(_cast(column, _place(column, there)) for column in contract.columns)
@@ -81,11 +82,13 @@ def _place(column: Column, there: list[str] | None) -> sql.Composable:
     return sql.Identifier((found or column.names)[0])
 
 
-def _cast(column: Column, name: sql.Composable) -> sql.Composed:
+def _cast(column: Column, name: sql.Composable) -> sql.Composable:
     if column.type.startswith("timestamp"):
         return sql.SQL("(extract(epoch from {}) * 1000000)::bigint").format(name)
-    kind = "text" if column.type.startswith("varchar") else column.type.replace("double", "double precision")
-    return sql.SQL("{}::{}").format(name, sql.SQL(kind))
+    if column.type.startswith("varchar"):
+        # As PostgreSQL prints it, like an export: a cast to text strips char(n), and lengthens inet.
+        return name
+    return sql.SQL("{}::{}").format(name, sql.SQL(column.type.replace("double", "double precision")))
 
 
 def hashes(batch: pyarrow.RecordBatch, columns: tuple[str, ...]) -> numpy.ndarray:

@@ -10,13 +10,14 @@ import { localUrl, serveApi } from './api';
 import { tryApi } from './ask';
 import { company } from './company';
 import { mergeCounts } from './counts';
+import { databaseDsn, givenDatabases, ledgerOf, ourDatabases, type Given } from './databases';
 import { deploy } from './deploy';
-import { feedSources, ledger } from './feed';
+import { feedSources } from './feed';
 import { compareLakeCounts, LAKE } from './lake-counts';
 import { checkPorts, parseOptions, portsFrom, trinoPort, type Options } from './options';
 import { ACCOUNT, REGION, startEmulator, startSpark } from './parts';
 import { runPipeline } from './pipeline';
-import { endLeftover, startPostgres, WAREHOUSE, type Postgres } from './postgres';
+import { checkDatabase, endLeftover, startPostgres, WAREHOUSE, type Postgres } from './postgres';
 import { reconcile } from './reconcile';
 import { ensureToolchain, ROOT, SetupError } from './toolchain';
 import { endLeftoverTrino, startTrino } from './trino';
@@ -54,7 +55,12 @@ interface Parts {
   readonly endpoint: string;
 }
 
-async function startParts(options: Options, running: Running, log: (name: string) => string): Promise<Parts> {
+async function startParts(
+  options: Options,
+  given: Given,
+  running: Running,
+  log: (name: string) => string,
+): Promise<Parts> {
   const ports = portsFrom(options.port);
   const endpoint = `http://127.0.0.1:${ports.emulator}`;
   const folders = { source: join(options.state, 'source'), warehouse: join(options.state, WAREHOUSE) };
@@ -63,11 +69,10 @@ async function startParts(options: Options, running: Running, log: (name: string
   await checkPorts(options.trino ? { ...ports, trino: trinoPort(options.port) } : ports, 15_000);
 
   const databases = sources.flatMap((declared) => (declared.kind === 'database' ? [declared] : []));
-  const names = databases.map(({ database }) => database);
-  const source = running.add(await startPostgres(folders.source, ports.source, names));
+  const source = running.add(await startPostgres(folders.source, ports.source, ourDatabases(sources, given)));
   const warehouse = running.add(await startPostgres(folders.warehouse, ports.warehouse, [WAREHOUSE]));
   if (sources.some(({ kind }) => kind === 'rest')) {
-    running.add(await company.serve(`${source.dsn}/${ledger()}`, ports.apis));
+    running.add(await company.serve(`${source.dsn}/${ledgerOf(sources, given)}`, ports.apis));
   }
   say(`PostgreSQL as source on port ${ports.source}, as warehouse on ${ports.warehouse}`);
 
@@ -81,7 +86,7 @@ async function startParts(options: Options, running: Running, log: (name: string
     account: ACCOUNT,
     worker: spark.url,
     source_dsns: Object.fromEntries(
-      databases.map(({ name, database }) => [databaseIdentifier(played[name]), `${source.dsn}/${database}`]),
+      databases.map((declared) => [databaseIdentifier(played[declared.name]), databaseDsn(declared, given, source)]),
     ),
     warehouse_dsn: warehouse.dsn,
     silver_database: databaseName('local', 'silver'),
@@ -115,22 +120,24 @@ const exampleQuery = (port: number, dataset: string): string =>
 /** Deploys, loads, reconciles, asks. @returns the exit code, unless the API is to be served until Ctrl-C */
 async function run(options: Options, running: Running): Promise<number> {
   const platform = readDeclarations({ environment: environment('local'), sources });
+  const given = givenDatabases(options.databases, sources, company.plays);
+  for (const [name, connection] of Object.entries(given)) await checkDatabase(name, connection);
   const logs = join(options.state, 'logs');
   mkdirSync(logs, { recursive: true });
   const log = (name: string): string => join(logs, `${name}.log`);
   ensureToolchain(say);
   if (options.trino) ensureTrino(say);
-  const { source, warehouse, endpoint } = await startParts(options, running, log);
+  const { source, warehouse, endpoint } = await startParts(options, given, running, log);
 
   const outputs = await deploy(endpoint, options.state, options.port, log('cdk'));
   say('deployed (cdk deploy -c env=local)');
-  await feedSources({ size: options.orders, source, endpoint, outputs, say });
+  await feedSources({ size: options.orders, source, given, endpoint, outputs, say });
   await runPipeline(endpoint, outputs.PipelineArn, say);
   for (const line of await mergeCounts(endpoint, outputs.RunsTable, sources.flatMap(datasetsOf))) say(line);
-  const equal = reconcile(options.state, source, warehouse, endpoint, started);
+  const equal = reconcile(source, given, warehouse, endpoint, started);
   say(equal ? 'source = silver = gold, row by row' : 'source, silver and gold DIFFER');
   const url = localUrl(endpoint, outputs.AnalyticsApiUrl);
-  const database = await source.connect(ledger());
+  const database = await source.connect(ledgerOf(sources, given));
   const answers = await tryApi(url, platform, database);
   await database.end();
   for (const { line } of answers) say(line);

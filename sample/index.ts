@@ -6,6 +6,7 @@ import { KEY, publishDay, serveRates } from './rates';
 
 /** ACME Delivery, as the local run plays it. A fork deletes this folder, or puts its own company here. */
 export const company: Company = {
+  plays: ['operations', 'exchange_rates', 'web_events'],
   live: (_source, client, orders) => liveOneDay(client, orders),
   send: (_source, client, orders, post) => sendEvents(client, Math.min(2000, Math.ceil(orders / 50)), post),
   publish: (_source, client) => publishDay(client),

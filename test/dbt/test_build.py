@@ -10,6 +10,8 @@ import pytest
 from dbt_rows import customer, event, item, order, product, rate
 from dbt_runner import Run, Warehouse, build
 
+pytestmark = pytest.mark.sample
+
 LATER = "2026-11-02T13:00:00Z"
 
 

@@ -34,6 +34,7 @@ def test_sources_are_what_the_contracts_say() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.sample
 def test_stale_sources_are_refused_in_one_line(tmp_path: Path) -> None:
     contracts = tmp_path / "contracts"
     shutil.copytree(ROOT / "contracts", contracts)
@@ -46,6 +47,7 @@ def test_stale_sources_are_refused_in_one_line(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.sample
 def test_what_a_contract_says_of_a_column_stands_beside_it(tmp_path: Path) -> None:
     contracts = tmp_path / "contracts"
     shutil.copytree(ROOT / "contracts", contracts)
@@ -94,6 +96,7 @@ def test_compiled_models_parse_as_redshift_sql(compiled: dict[str, Run], build: 
             assert linter.parse_string(path.read_text()).violations == [], path.name
 
 
+@pytest.mark.sample
 def test_a_later_build_reads_what_silver_merged_since(compiled: dict[str, Run]) -> None:
     def sql(build: str, model: str) -> str:
         (path,) = (compiled[build].folder / "compiled").rglob(f"{model}.sql")
@@ -170,6 +173,7 @@ def test_the_deny_list_lets_portable_sql_through() -> None:
     assert postgres_only(sql) == []
 
 
+@pytest.mark.sample
 def test_a_rule_taken_from_a_column_without_one_is_refused(dbt: Callable[..., Run]) -> None:
     done = dbt(
         f"""compile {OFFLINE.format(later="false")} --quiet --inline "{{{{ valid_values('orders.currency') }}}}" """,

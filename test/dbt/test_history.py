@@ -10,6 +10,8 @@ import pytest
 from dbt_rows import customer, order, product
 from dbt_runner import Run, Warehouse
 
+pytestmark = pytest.mark.sample
+
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 VERSIONS = (
     "select version_key, country, email, valid_from, valid_to, is_current from gold.dim_customers order by 1"

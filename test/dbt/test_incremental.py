@@ -11,6 +11,8 @@ import pytest
 from dbt_rows import customer, event, item, order, product, rate
 from dbt_runner import Run, Warehouse, start
 
+pytestmark = pytest.mark.sample
+
 FACTS = ("fct_orders", "fct_order_items", "fct_web_events", "fct_exchange_rates")
 
 

@@ -11,6 +11,8 @@ from dbt_rows import item, order, product
 from dbt_runner import ROOT, Run, Warehouse
 from sql_denylist import postgres_only
 
+pytestmark = pytest.mark.sample
+
 STATEMENTS = Path(__file__).with_name("publish_sql.ts")
 
 

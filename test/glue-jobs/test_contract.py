@@ -66,6 +66,7 @@ def test_a_malformed_file_is_refused_in_one_line(text, message):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.sample
 def test_the_sample_contracts_are_read_whole(tmp_path):
     orders = load(str(ROOT / "contracts"), "orders")
     assert orders.key == ("order_id",)

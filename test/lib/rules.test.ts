@@ -2,6 +2,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { allowed, deadLines, EVERY_ACTION, EVERY_RESOURCE, withoutReason } from './permissions';
 import { headings } from './links';
 import { STATEFUL } from './stateful';
+import { testOfSample } from '../sample';
 import { at, resources, synthesis, synthesize, type Resource, type Synthesis } from './synthesis';
 
 const ENVIRONMENTS = ['local', 'dev', 'staging', 'prod'];
@@ -136,7 +137,7 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
   });
 });
 
-test('the lists of reasons have no lines that nothing needs', () => {
+testOfSample('the lists of reasons have no lines that nothing needs', () => {
   const everywhere = ENVIRONMENTS.map(synthesis);
   expect(deadLines(everywhere.flatMap(onEveryResource), EVERY_RESOURCE)).toEqual([]);
   expect(deadLines(everywhere.flatMap(allowed), EVERY_ACTION)).toEqual([]);

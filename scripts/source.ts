@@ -1,0 +1,31 @@
+import { SetupError } from '../local/toolchain';
+import { command } from './process';
+import { newDatabase, USAGE } from './source/new-database';
+import { removeSample } from './source/remove-sample';
+
+/** `npm run source -- …`: writes declarations. Each command takes the arguments after its words. */
+const COMMANDS: readonly { words: string; usage: string; run: (args: readonly string[]) => Promise<number> }[] = [
+  { words: 'new database', usage: USAGE, run: newDatabase },
+  { words: 'remove-sample', usage: 'npm run source -- remove-sample', run: removeSample },
+];
+
+command(async () => {
+  const args = process.argv.slice(2);
+  const known = COMMANDS.find(
+    ({ words }) => args.join(' ').startsWith(words) && words.split(' ').every((word, i) => args[i] === word),
+  );
+  if (!known) {
+    const asked =
+      args
+        .filter((arg) => !arg.startsWith('-'))
+        .slice(0, 2)
+        .join(' ') || 'nothing';
+    throw new SetupError(
+      [
+        `npm run source knows no ${JSON.stringify(asked)}. Known are:`,
+        ...COMMANDS.map(({ usage }) => `  ${usage}`),
+      ].join('\n'),
+    );
+  }
+  process.exit(await known.run(args.slice(known.words.split(' ').length)));
+});

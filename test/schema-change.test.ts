@@ -253,6 +253,7 @@ test('refuses what would destroy data, in words, and goes on as before', async (
     columns.push({ name: 'browser', physicalType: 'varchar(20)', required: true }),
   );
   const refused = await fork.startRun(copy, ORDERS, '--exit').ended;
+  for (const [dataset, text] of good) fork.edit(copy, `contracts/${dataset}.odcs.yaml`, () => text.toString());
   expect(refused.code).toBe(1);
   const told = refused.lines.find((line) => line.includes('cdk deploy failed')) ?? '';
   expect(told).toContain(
@@ -263,7 +264,6 @@ test('refuses what would destroy data, in words, and goes on as before', async (
     'local_bronze.products, local_silver.products: column price is in the table and not in the contract',
   );
   expect(told).toContain('local_bronze.web_events, local_silver.web_events: column browser is new and required');
-  for (const [dataset, text] of good) fork.edit(copy, `contracts/${dataset}.odcs.yaml`, () => text.toString());
 }, 600_000);
 
 test('takes an older contract back, and takes nothing from the tables', async () => {

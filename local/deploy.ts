@@ -7,6 +7,15 @@ import { ROOT, SetupError } from './toolchain';
 /** The outputs of all stacks, by key. */
 export type Outputs = Readonly<Record<string, string>>;
 
+/** Why a deployment failed, by what the CDK's command line said: the resources that failed, else the lines with an error. */
+export function reasons(lines: readonly string[]): string[] {
+  // <stack> | <progress> | <time> | UPDATE_FAILED | <type> | <path> (<logical id>) <reason>
+  const resources = lines.flatMap((line) => /\w+_FAILED\s*\|[^|]*\|\s*(.*\S)/.exec(line)?.[1] ?? []);
+  const errors = lines.filter((line) => /❌|\berror\b|\bfailed\b/i.test(line));
+  const told = [resources, errors, lines.slice(-3)].find((found) => found.length > 0) ?? [];
+  return [...new Set(told)].slice(0, 3);
+}
+
 /** Runs the CDK's command line against the emulator. Its output goes to the log. */
 function cdk(
   endpoint: string,
@@ -49,10 +58,7 @@ function cdk(
         done();
         return;
       }
-      const told = lines.filter((line) => /❌|_FAILED\b|\b[Ee]rror: /.test(line)).slice(0, 3);
-      failed(
-        new SetupError(`cdk ${args[0]} failed: ${(told.length ? told : lines.slice(-3)).join(' | ')} (see ${log})`),
-      );
+      failed(new SetupError(`cdk ${args[0]} failed: ${reasons(lines).join(' | ')} (see ${log})`));
     });
   });
 }

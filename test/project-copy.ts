@@ -70,6 +70,16 @@ export function editContract(
   });
 }
 
+/** Changes of a contract's columns, for `editContract`. */
+export const rename = (from: string, to: string) => (columns: Property[]) => {
+  const column = columns.find(({ name }) => name === from);
+  Object.assign(column ?? {}, { name: to, customProperties: [{ property: 'previousNames', value: [from] }] });
+};
+export const retype = (name: string, physicalType: string) => (columns: Property[]) =>
+  void Object.assign(columns.find((column) => column.name === name) ?? {}, { physicalType });
+export const add = (name: string, physicalType: string) => (columns: Property[]) =>
+  void columns.push({ name, physicalType, description: `${name}, since the change.` });
+
 /** The part of `npm run generate` that a changed contract needs. */
 export function generate({ folder }: ProjectCopy): void {
   const done = spawnSync(venv('python'), ['scripts/generate_dbt_sources.py'], { cwd: folder, encoding: 'utf8' });

@@ -1,14 +1,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { GlueClient } from '@aws-sdk/client-glue';
-import { S3Client } from '@aws-sdk/client-s3';
-import { Client } from 'pg';
-import { readTable } from '../lambdas/migrate-tables/execute';
 import { sleep } from '../lambdas/shared/retry';
-import type { TableDeclaration } from '../lambdas/shared/tables';
-import { localUrl } from '../local/api';
-import { credentials, REGION, signer } from '../local/parts';
 import * as fork from './project-copy';
+import * as running from './running-copy';
 
 /**
  * Contracts change while the platform is in use: in a copy of the project, which is loaded, changed as a fork would
@@ -38,46 +32,13 @@ async function serve(): Promise<string> {
   return lines;
 }
 
-async function query<R extends object>(
-  part: 'source' | 'warehouse',
-  sql: string,
-  values: unknown[] = [],
-): Promise<R[]> {
-  const [offset, database] = part === 'source' ? [2, 'operations'] : [3, 'warehouse'];
-  const client = new Client({
-    connectionString: `postgresql://postgres:local@127.0.0.1:${copy.port + offset}/${database}`,
-  });
-  await client.connect();
-  try {
-    return (await client.query<R>(sql, values)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-const api = async (path: string): Promise<Record<string, unknown>[]> =>
-  ((await (await fetch(`http://127.0.0.1:${copy.port}${path}`)).json()) as { data: Record<string, unknown>[] }).data;
-
-/** The ids by which a silver table's files know its columns. */
-async function fieldIds(dataset: string): Promise<Map<string, number>> {
-  const aws = { endpoint: `http://127.0.0.1:${copy.port + 1}`, region: REGION, credentials, forcePathStyle: true };
-  const lake = { glue: new GlueClient(aws), s3: new S3Client(aws), sleep, environment: 'local', bucket: '' };
-  const state = await readTable(lake, { layer: 'silver', name: dataset } as TableDeclaration);
-  return new Map(state?.fields.map(({ name, id }) => [name, id]));
-}
+const query = <R extends object>(part: 'source' | 'warehouse', sql: string, values: unknown[] = []): Promise<R[]> =>
+  running.query<R>(copy, part, sql, values);
 
 /** Sends an event as a browser does, and writes it down as the sample does. */
 async function sendEvent(id: string, page: string): Promise<void> {
-  const endpoint = `http://127.0.0.1:${copy.port + 1}`;
-  const outputs = JSON.parse(readFileSync(join(copy.state, 'outputs.json'), 'utf8')) as Record<string, object>;
-  const { CollectorUrl } = Object.assign({}, ...Object.values(outputs)) as { CollectorUrl: string };
   const event = { event_id: id, event_type: 'page_view', occurred_at: '2026-10-01T00:00:00Z', session_id: 's' };
-  const body = JSON.stringify([{ ...event, page_url: page }]);
-  const answer = await signer().fetch(`${localUrl(endpoint, CollectorUrl)}/events/web_events`, {
-    method: 'POST',
-    body,
-  });
-  expect(answer.status).toBe(202);
+  expect(await running.collect(copy, 'web_events', [{ ...event, page_url: page }])).toBe(202);
   await query(
     'source',
     `insert into sample.web_events (event_id, event_type, occurred_at, session_id, page_url, accepted)
@@ -85,15 +46,6 @@ async function sendEvent(id: string, page: string): Promise<void> {
     [id, page],
   );
 }
-
-const rename = (from: string, to: string) => (columns: fork.Property[]) => {
-  const column = columns.find(({ name }) => name === from);
-  Object.assign(column ?? {}, { name: to, customProperties: [{ property: 'previousNames', value: [from] }] });
-};
-const retype = (name: string, physicalType: string) => (columns: fork.Property[]) =>
-  void Object.assign(columns.find((column) => column.name === name) ?? {}, { physicalType });
-const add = (name: string, physicalType: string) => (columns: fork.Property[]) =>
-  void columns.push({ name, physicalType, description: `${name}, since the change.` });
 
 const endpointOf = (model: string, column: string, path: string, counted: string) => `models:
   - name: ${model}
@@ -122,7 +74,7 @@ test('loads under the first contracts, and has events under way', async () => {
     ['web_events', 'page_url'],
     ['customers', 'email'],
   ]) {
-    before.set(column, (await fieldIds(dataset)).get(column) ?? -1);
+    before.set(column, (await running.fieldIds(copy, dataset)).get(column) ?? -1);
   }
   await sendEvent('in-bronze', '/old/1');
   await sleep(3000); // Firehose's buffer here is a second
@@ -132,15 +84,15 @@ test('loads under the first contracts, and has events under way', async () => {
 
 test('takes the new contracts before the sources have changed: nothing is lost, old rows have no value', async () => {
   fork.editContract(copy, 'customers', '1.1.0', (columns) => {
-    add('segment', 'varchar(20)')(columns);
-    retype('name', 'varchar(300)')(columns);
+    fork.add('segment', 'varchar(20)')(columns);
+    fork.retype('name', 'varchar(300)')(columns);
   });
-  fork.editContract(copy, 'products', '1.1.0', rename('category', 'product_group'));
-  fork.editContract(copy, 'order_items', '1.1.0', retype('quantity', 'bigint'));
-  fork.editContract(copy, 'orders', '1.1.0', retype('amount', 'decimal(14,2)'));
+  fork.editContract(copy, 'products', '1.1.0', fork.rename('category', 'product_group'));
+  fork.editContract(copy, 'order_items', '1.1.0', fork.retype('quantity', 'bigint'));
+  fork.editContract(copy, 'orders', '1.1.0', fork.retype('amount', 'decimal(14,2)'));
   fork.editContract(copy, 'web_events', '1.1.0', (columns) => {
-    rename('page_url', 'page')(columns);
-    add('referrer', 'varchar(200)')(columns);
+    fork.rename('page_url', 'page')(columns);
+    fork.add('referrer', 'varchar(200)')(columns);
   });
   fork.generate(copy);
   fork.edit(copy, 'dbt/models/marts/dimensions/dim_products.yml', (text) =>
@@ -158,10 +110,10 @@ test('takes the new contracts before the sources have changed: nothing is lost, 
 
   const lines = await serve();
   // A rename, not a drop and an add: the files know the column by the same id.
-  expect((await fieldIds('products')).get('product_group')).toBe(before.get('category'));
-  const events = await fieldIds('web_events');
+  expect((await running.fieldIds(copy, 'products')).get('product_group')).toBe(before.get('category'));
+  const events = await running.fieldIds(copy, 'web_events');
   expect([events.get('page'), events.has('page_url')]).toEqual([before.get('page_url'), false]);
-  expect((await fieldIds('customers')).get('email')).toBe(before.get('email'));
+  expect((await running.fieldIds(copy, 'customers')).get('email')).toBe(before.get('email'));
   const seen = await query(
     'warehouse',
     `select event_id, page, referrer from gold.fct_web_events where page like '/old/%' order by 1`,
@@ -171,8 +123,10 @@ test('takes the new contracts before the sources have changed: nothing is lost, 
     { event_id: 'in-the-stream', page: '/old/2', referrer: null },
   ]);
   const [{ customers }] = await query<{ customers: string }>('source', 'select count(*) as customers from customers');
-  expect(await api('/analytics/customers/segments')).toEqual([{ segment: null, customers: Number(customers) }]);
-  expect(await api('/analytics/products/groups')).toEqual(await groups('category'));
+  expect(await running.ask(copy, '/analytics/customers/segments')).toEqual([
+    { segment: null, customers: Number(customers) },
+  ]);
+  expect(await running.ask(copy, '/analytics/products/groups')).toEqual(await groups('category'));
   // A day of the sample has passed: the versions that it closed, and no others.
   const moved = Number(/(\d+) customers moved/.exec(lines)?.[1]);
   expect(await closedVersions('dim_customers')).toBeLessThanOrEqual(moved);
@@ -215,7 +169,7 @@ test('follows the sources: values beyond the old range, the new column for old r
   await run?.stop();
 
   const lines = await serve();
-  expect(await api('/analytics/customers/segments')).toEqual(
+  expect(await running.ask(copy, '/analytics/customers/segments')).toEqual(
     (
       await query<{ segment: string | null; n: string }>(
         'source',
@@ -223,7 +177,7 @@ test('follows the sources: values beyond the old range, the new column for old r
       )
     ).map(({ segment, n }) => ({ segment, customers: Number(n) })),
   );
-  expect(await api('/analytics/products/groups')).toEqual(await groups('product_group'));
+  expect(await running.ask(copy, '/analytics/products/groups')).toEqual(await groups('product_group'));
   const [widest] = await query('warehouse', 'select max(quantity)::text as quantity from gold.fct_order_items');
   expect(widest).toEqual({ quantity: '3000000000' });
   expect(await query('warehouse', 'select amount::text from gold.fct_orders where order_id = 7')).toEqual(
@@ -242,7 +196,7 @@ test('refuses what would destroy data, in words, and goes on as before', async (
   const good = new Map(
     ['orders', 'products', 'web_events'].map((d) => [d, readFileSync(join(copy.folder, `contracts/${d}.odcs.yaml`))]),
   );
-  fork.editContract(copy, 'orders', '2.0.0', retype('order_id', 'varchar(36)'));
+  fork.editContract(copy, 'orders', '2.0.0', fork.retype('order_id', 'varchar(36)'));
   fork.editContract(copy, 'products', '2.0.0', (columns) =>
     columns.splice(
       columns.findIndex(({ name }) => name === 'price'),
@@ -253,6 +207,7 @@ test('refuses what would destroy data, in words, and goes on as before', async (
     columns.push({ name: 'browser', physicalType: 'varchar(20)', required: true }),
   );
   const refused = await fork.startRun(copy, ORDERS, '--exit').ended;
+  for (const [dataset, text] of good) fork.edit(copy, `contracts/${dataset}.odcs.yaml`, () => text.toString());
   expect(refused.code).toBe(1);
   const told = refused.lines.find((line) => line.includes('cdk deploy failed')) ?? '';
   expect(told).toContain(
@@ -263,7 +218,6 @@ test('refuses what would destroy data, in words, and goes on as before', async (
     'local_bronze.products, local_silver.products: column price is in the table and not in the contract',
   );
   expect(told).toContain('local_bronze.web_events, local_silver.web_events: column browser is new and required');
-  for (const [dataset, text] of good) fork.edit(copy, `contracts/${dataset}.odcs.yaml`, () => text.toString());
 }, 600_000);
 
 test('takes an older contract back, and takes nothing from the tables', async () => {
@@ -273,7 +227,7 @@ test('takes an older contract back, and takes nothing from the tables', async ()
   for (const kind of ['sql', 'yml']) rmSync(join(copy.folder, `${aggregates}/customers_by_segment.${kind}`));
 
   await serve();
-  expect((await fieldIds('customers')).has('segment')).toBe(true);
+  expect((await running.fieldIds(copy, 'customers')).has('segment')).toBe(true);
   const segments = 'select segment, count(*)::int as n from';
   const [inSource, inSilver, inGold] = [
     await query('source', `${segments} customers where segment is not null group by 1`),

@@ -120,7 +120,7 @@ def load(spark: SparkSession, dataset: Contract, environment: str, folder: str) 
             f"{folder} holds {manifest.dataset}, not {dataset.dataset}; give that dataset's folder"
         )
     names = tables.of(environment, dataset.dataset)
-    tables.require_columns(spark, names, dataset)
+    tables.require_columns(spark, dataset, names.bronze)
     identity = {tables.EXPORT_ID: f"{manifest.source}/{manifest.run}", tables.DATASET: dataset.dataset}
     if loaded := Snapshots(spark, names.bronze).find(identity):
         return json.loads(loaded[tables.COUNTS]) | {"skipped": True}

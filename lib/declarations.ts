@@ -1,11 +1,10 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../config/environment';
-import { parseContract, type Contract } from '../lambdas/shared/contract';
+import type { Contract } from '../lambdas/shared/contract';
 import type { Platform } from '../lambdas/shared/platform';
 import { checkSources, type DatabaseSource, type Source } from '../lambdas/shared/source';
+import { readContracts } from './contracts';
 import { readEndpoints } from './endpoints';
-import { readYaml } from './yaml';
 
 export interface DeclarationsProps {
   readonly environment: Environment;
@@ -30,14 +29,6 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   checkFields(sources, contracts);
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
-}
-
-/** The contracts of `contracts/*.odcs.yaml`, by name of dataset. */
-function readContracts(root: string): Contract[] {
-  return readdirSync(join(root, 'contracts'))
-    .filter((file) => file.endsWith('.odcs.yaml'))
-    .sort()
-    .map((file) => parseContract(`contracts/${file}`, readYaml(root, `contracts/${file}`)));
 }
 
 /** @throws Error when a database source has no database in this environment, one has no source, or it can't be exported. */

@@ -33,8 +33,6 @@ export interface PipelineDefinitionProps {
   readonly publish: Handler;
 }
 
-/** RDS runs at most five exports at once in an account. */
-const EXPORTS_AT_ONCE = 5;
 /** Caught errors, in the form in which the end of the map looks for them: `failed` says what went wrong. */
 const WHY = "$substring($states.errorOutput.Error & ': ' & $states.errorOutput.Cause, 0, 1000)";
 const CATCH_DATASET: CatchProps = { outputs: `{% {'dataset': $states.input.dataset, 'failed': ${WHY}} %}` };
@@ -46,8 +44,9 @@ const FAILED =
   "$states.input[$count(failed) > 0].(source & ' (' & $join(failed.$join([dataset, failed], ': '), '; ') & ')')";
 
 /**
- * The pipeline's states, in JSONata. Sources run side by side: a snapshot is exported and watched, its tables are loaded
- * and merged side by side; an API's resources are read, loaded and merged; a stream's datasets are merged. A source or a dataset that fails stops no other; when all
+ * The pipeline's states, in JSONata. Sources run side by side, all of them: exports queue by themselves, and Glue queues
+ * its jobs. A snapshot is exported and watched, its tables are loaded and merged side by side; an API's resources are
+ * read, loaded and merged; a stream's datasets are merged. A source or a dataset that fails stops no other; when all
  * have ended the run fails naming those that failed, or else builds gold and publishes it.
  * Every task is tried again before it counts as failed, for all of them may be repeated.
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
@@ -55,7 +54,6 @@ const FAILED =
 export function pipelineDefinition(scope: Construct, props: PipelineDefinitionProps): IChainable {
   const sources = MapState.jsonata(scope, 'Each source', {
     items: ProvideItems.jsonArray([...props.branches]),
-    maxConcurrency: EXPORTS_AT_ONCE,
   }).itemProcessor(source(scope, props));
 
   const gold = build(scope, props.build).next(

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { namesOf, parseContract, typeText } from '../lambdas/shared/contract';
+import { readContracts } from '../lib/contracts';
 import { ROOT, venv } from '../local/toolchain';
 
 /** Contracts are read by TypeScript and by Python: what one takes and how, the other must take, and the same way. */
@@ -189,4 +190,55 @@ test('the contracts of this repo are read alike', () => {
   const own = files.slice(cases.length);
   expect(own.length).toBeGreaterThan(0);
   expect(theirs.slice(cases.length)).toEqual(own.map(typescript));
+});
+
+describe('two contracts that nobody could tell apart are named by both readers', () => {
+  const second = (change: (document: ReturnType<typeof base>) => unknown) => {
+    const document = { ...base(), id: 'others', schema: [{ ...base().schema[0], name: 'others' }] };
+    change(document);
+    const root = mkdtempSync(join(folder, 'two-'));
+    mkdirSync(join(root, 'contracts'));
+    writeFileSync(join(root, 'contracts', 'others.odcs.yaml'), stringify(document));
+    writeFileSync(join(root, 'contracts', 'things.odcs.yaml'), stringify({ ...base(), name: 'Things' }));
+    return root;
+  };
+  const load = (root: string) => {
+    const program = `
+import sys
+sys.path.insert(0, "glue-jobs")
+from common.contract import ContractError, load_all
+try:
+    print(", ".join(load_all(sys.argv[1])))
+except ContractError as error:
+    print(error)
+`;
+    const args = ['-c', program, join(root, 'contracts')];
+    return spawnSync(venv('python'), args, { cwd: ROOT, encoding: 'utf8' }).stdout.trim();
+  };
+
+  test.each<[string, string, (document: ReturnType<typeof base>) => unknown]>([
+    ['dataset', 'things', (d) => (d.schema[0].name = 'things')],
+    ['id', 'things', (d) => (d.id = 'things')],
+    ['name', 'Things', (d) => (d.name = 'Things')],
+  ])('the same %s', (field, value, change) => {
+    const root = second(change);
+    const message = `contracts/things.odcs.yaml: ${field} is "${value}", as in contracts/others.odcs.yaml; each contract has its own: remove one file, or correct it`;
+    expect(() => readContracts(root)).toThrow(message);
+    expect(load(root)).toBe(message);
+  });
+
+  test('two that differ are read', () => {
+    const root = second(() => undefined);
+    expect(readContracts(root).map(({ dataset }) => dataset)).toEqual(['others', 'things']);
+    expect(load(root)).toBe('others, things');
+  });
+
+  test('one that lies deeper, which one of the readers would not see', () => {
+    const root = second(() => undefined);
+    mkdirSync(join(root, 'contracts', 'old'));
+    writeFileSync(join(root, 'contracts', 'old', 'things.odcs.yaml'), stringify(base()));
+    expect(() => readContracts(root)).toThrow(
+      'contracts/old/things.odcs.yaml: stands in a folder of its own; put it into contracts/ itself',
+    );
+  });
 });

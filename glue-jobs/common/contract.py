@@ -108,8 +108,13 @@ def load(location: str, dataset: str) -> Contract:
 
 
 def load_all(location: str) -> dict[str, Contract]:
-    """Every contract of a folder, a .zip file, or an s3://….zip, by dataset."""
-    found = [parse(name, text) for name, text in _files(location)]
+    """Every contract of a folder, a .zip file, or an s3://….zip, by dataset.
+
+    Raises ContractError that names both files when two contracts can't be told apart.
+    """
+    files = _files(location)
+    _check_distinct({name: _document(name, text) for name, text in files})
+    found = [parse(name, text) for name, text in files]
     return {contract.dataset: contract for contract in found}
 
 
@@ -131,17 +136,42 @@ def _files(location: str) -> list[tuple[str, str]]:
 def _zipped(file: io.BytesIO) -> list[tuple[str, str]]:
     with zipfile.ZipFile(file) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(SUFFIX))
-        return [(f"contracts/{Path(name).name}", archive.read(name).decode("utf-8")) for name in names]
+        return [(f"contracts/{name}", archive.read(name).decode("utf-8")) for name in names]
 
 
-def parse(file: str, text: str) -> Contract:
-    """The contract that `text` (YAML) declares; `file` is named in errors. Raises ContractError."""
+def _document(file: str, text: str) -> dict[str, Any]:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ContractError(f"{file}: not YAML ({' '.join(str(error).split())}); correct the file") from error
     if not isinstance(document, dict):
         raise ContractError(f"{file}: is {type(document).__name__}; write an ODCS document (a YAML mapping)")
+    return document
+
+
+def _check_distinct(documents: dict[str, dict[str, Any]]) -> None:
+    """A contract that was copied and not renamed would take the other's place."""
+    seen: dict[tuple[str, str], str] = {}
+    for file, document in documents.items():
+        match document.get("schema"):
+            case [{"name": dataset}, *_]:
+                names = {"dataset": dataset}
+            case _:
+                names = {}
+        for field, value in (names | {name: document.get(name) for name in ("id", "name")}).items():
+            if not isinstance(value, str):
+                continue
+            if other := seen.get((field, value)):
+                raise ContractError(
+                    f'{file}: {field} is "{value}", as in {other}; each contract has its own: remove one '
+                    "file, or correct it"
+                )
+            seen[field, value] = file
+
+
+def parse(file: str, text: str) -> Contract:
+    """The contract that `text` (YAML) declares; `file` is named in errors. Raises ContractError."""
+    document = _document(file, text)
     schema = document.get("schema")
     if not (isinstance(schema, list) and len(schema) == 1 and isinstance(schema[0], dict)):
         raise ContractError(f"{file}: schema must hold exactly one object, the dataset; write one")

@@ -50,7 +50,7 @@ def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapsho
     contract.
     """
     names = tables.of(environment, dataset.dataset)
-    tables.require_columns(spark, names, dataset)
+    tables.require_columns(spark, dataset, names.bronze, names.silver)
     result: dict | None = None
     for attempt in range(1, ATTEMPTS + 1):
         try:

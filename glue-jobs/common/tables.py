@@ -42,11 +42,11 @@ def of(environment: str, dataset: str) -> Tables:
     )
 
 
-def require_columns(spark: SparkSession, names: Tables, contract: Contract) -> None:
-    """Raises ContractError when bronze or silver lacks a column of the contract: after a rollback to one that
-    has a column's former name.
+def require_columns(spark: SparkSession, contract: Contract, *tables: str) -> None:
+    """Raises ContractError when a table of the dataset lacks a column of the contract: after a rollback to one
+    that has a column's former name.
     """
-    for table in (names.bronze, names.silver):
+    for table in tables:
         spark.catalog.refreshTable(table)
         there = spark.table(table).columns
         if lacking := [column.name for column in contract.columns if column.name not in there]:

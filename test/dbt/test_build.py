@@ -124,6 +124,18 @@ def test_what_is_missing_or_does_not_add_up_is_told_and_stops_nothing(built: Run
     ]
 
 
+def test_an_item_without_its_order_is_kept_and_told_in_one_line(warehouse: Warehouse, built: Run) -> None:
+    assert built.code == 0
+    assert warehouse.sql(
+        "select line_number, product_id, amount, order_date, currency, amount_eur, is_order_known"
+        " from gold.fct_order_items where order_id = 77"
+    ) == [(1, 7, Decimal("12.50"), None, None, None, False)]
+    told = [
+        line for line in built.output.splitlines() if re.search(r"\bWARN 1 items_of_unknown_orders\b", line)
+    ]
+    assert len(told) == 1, built.output
+
+
 def test_the_calendar_has_each_day_from_the_year_before_the_data_to_the_year_after(
     warehouse: Warehouse, built: Run
 ) -> None:

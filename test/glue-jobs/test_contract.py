@@ -91,6 +91,18 @@ def test_a_zip_says_the_same_as_its_folder(tmp_path):
     assert load_all(str(archive)) == load_all(str(ROOT / "contracts"))
 
 
+def test_a_zip_with_two_files_of_one_name_takes_neither_for_the_other(tmp_path):
+    archive = tmp_path / "contracts.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for folder in ("a", "b"):
+            file.writestr(f"{folder}/x.odcs.yaml", contract_text("x", [KEY]))
+    with pytest.raises(
+        ContractError,
+        match=r'^contracts/b/x.odcs.yaml: dataset is "x", as in contracts/a/x.odcs.yaml; each contract',
+    ):
+        load_all(str(archive))
+
+
 def test_an_unknown_dataset_names_the_known(tmp_path):
     (tmp_path / "x.odcs.yaml").write_text(contract_text("x", [KEY]))
     with pytest.raises(

@@ -220,6 +220,8 @@ describe('Pipeline', () => {
     const { States, StartAt, QueryLanguage } = definition();
     expect([StartAt, QueryLanguage]).toEqual(['Each source', 'JSONata']);
     expect(States['Each source']).toMatchObject({ Type: 'Map', Next: 'Did all arrive?' });
+    // Exports that wait for room must not keep an API or a stream waiting.
+    expect(States['Each source']).not.toHaveProperty('MaxConcurrency');
     expect(States['Did all arrive?']).toMatchObject({ Choices: [{ Next: 'Sources failed' }], Default: 'Build gold' });
     expect(States['Build gold']).toMatchObject({ Next: 'Publish aggregates' });
   });

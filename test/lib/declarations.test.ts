@@ -116,7 +116,8 @@ describe('one line says what is wrong and what to do', () => {
       change: () => {
         write('contracts/baskets.odcs.yaml', CONTRACT);
       },
-      message: 'contracts/baskets.odcs.yaml: describes "carts"; a contract\'s file is named after its dataset',
+      message:
+        'contracts/carts.odcs.yaml: dataset is "carts", as in contracts/baskets.odcs.yaml; each contract has its own',
     },
     {
       name: 'an endpoint without a summary',

@@ -116,6 +116,23 @@ test('a run that stood still for a day is left behind; one that moves goes on fo
   expect(new Set(still.api.got.map((got) => got.query.from))).toEqual(new Set(['2026-01-01']));
 });
 
+test('a run, or an increment, that an operator takes out of the state is begun anew', async () => {
+  const { extract, confirm, items, api } = await bench(threeDays);
+  const key = 'runs|extract#office|fares';
+  await confirm((await extract()).run);
+  await extract('day-2');
+  for (const [gone, from] of [
+    ['run', '2026-01-03'],
+    ['cursor', '2026-01-01'],
+  ]) {
+    const left = Object.entries(items.get(key) ?? {}).filter(([name]) => name !== 'run' && name !== gone);
+    items.set(key, Object.fromEntries(left) as never);
+    api.got.length = 0;
+    expect(await extract('day-3')).toMatchObject({ status: 'extracted', pages: 3 });
+    expect(api.got[0].query).toMatchObject({ page: '1', from });
+  }
+});
+
 test('cursors are followed to the page that names no next, whether or not pages are full', async () => {
   const bodies: Record<string, unknown> = {
     start: { rows: [day(1)], meta: { next: 'b' } },

@@ -40,7 +40,9 @@ select n.nspname, c.relname, a.attname, format_type(a.atttypid, null),
        coalesce(information_schema._pg_char_max_length(a.atttypid, a.atttypmod), 0),
        coalesce(information_schema._pg_numeric_precision(a.atttypid, a.atttypmod), 0),
        coalesce(information_schema._pg_datetime_precision(a.atttypid, a.atttypmod), 0),
-       c.relpersistence = 'u'
+       case when c.relpersistence = 'u' then 'an unlogged table is not exported'
+            when not has_schema_privilege(n.oid, 'usage') or not has_table_privilege(c.oid, 'select')
+            then 'PERMISSIONS_DO_NOT_EXIST: its owner has not let the user of the export read it' end
 from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
 where c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
   and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_toast%' and
@@ -69,11 +71,9 @@ def freeze(dsn: str, folder: Path, about: dict | None = None) -> dict:
 
 
 def _tables(connection: psycopg.Connection) -> list[tuple]:
-    tables: dict[tuple[str, str, bool], list[dict]] = {}
-    for schema, table, column, kind, length, precision, time_precision, unlogged in connection.execute(
-        COLUMNS
-    ):
-        tables.setdefault((schema, table, unlogged), []).append(
+    tables: dict[tuple[str, str, str | None], list[dict]] = {}
+    for schema, table, column, kind, length, precision, time_precision, barred in connection.execute(COLUMNS):
+        tables.setdefault((schema, table, barred), []).append(
             {
                 "columnName": column,
                 "originalType": kind,
@@ -87,10 +87,10 @@ def _tables(connection: psycopg.Connection) -> list[tuple]:
 
 
 def _table(found: tuple, folder: Path) -> dict:
-    connection, schema, table, unlogged, columns = found
+    connection, schema, table, barred, columns = found
     database = connection.info.dbname
     described = {"database": database, "schema": schema, "table": table, "columns": columns, "files": []}
-    if reason := _unsupported(table, unlogged, columns):
+    if reason := barred or _unsupported(table, columns):
         return described | {"skipped": reason}
     started = datetime.now(UTC).isoformat()
     path = Path(database, f"{schema}.{table}", "1")
@@ -104,10 +104,8 @@ def _table(found: tuple, folder: Path) -> dict:
     return described | {"bytes": size, "started": started, "ended": datetime.now(UTC).isoformat()}
 
 
-def _unsupported(table: str, unlogged: bool, columns: list[dict]) -> str | None:
-    """Why an export skips a table, if it does."""
-    if unlogged:
-        return "an unlogged table is not exported"
+def _unsupported(table: str, columns: list[dict]) -> str | None:
+    """Why an export skips a table for a name, if it does."""
     names = [each["columnName"] for each in columns if UNSUPPORTED.search(each["columnName"])]
     if names or "/" in table:
         what = f"column {names[0]!r}" if names else "its name"

@@ -1,7 +1,8 @@
 import { SetupError } from '../local/toolchain';
 import { command } from './process';
-import { newDatabase, USAGE } from './source/new-database';
+import { newDatabase } from './source/new-database';
 import { removeSample } from './source/remove-sample';
+import { USAGE } from './source/wanted';
 
 /** `npm run source -- …`: writes declarations. Each command takes the arguments after its words. */
 const COMMANDS: readonly { words: string; usage: string; run: (args: readonly string[]) => Promise<number> }[] = [

@@ -113,6 +113,24 @@ def test_an_export_holds_the_rows_of_the_snapshot_in_the_layout_and_types_of_rds
     assert not any("public.nothing" in key or "public.skipped" in key for key in found)
 
 
+def test_a_table_that_the_user_may_not_read_is_skipped(rds, s3, bucket, database):
+    user = f"reader_{database.rpartition('/')[2]}"
+    with psycopg.connect(database) as connection:
+        connection.execute(f"create role {user} login password 'x'; grant select on things to {user}")
+        connection.execute(f"grant select on other.things to {user}")  # without its schema
+    host = database.rpartition("@")[2]
+    rds.backups.databases["db:acme"] = f"postgresql://{user}:x@{host}"
+    tables = {f"{t['schema']}.{t['table']}": t for t in snapshot_of(rds)["tables"]}
+    assert "skipped" not in tables["public.things"]
+    for table in ("public.nothing", "other.things"):
+        assert tables[table]["skipped"].startswith("PERMISSIONS_DO_NOT_EXIST")
+
+
+def snapshot_of(rds):
+    arn = rds.create_snapshot("db:acme")["DBSnapshotArn"]
+    return json.loads((rds.backups.path(arn) / "snapshot.json").read_text())
+
+
 def test_an_export_says_what_it_holds(rds, s3, bucket):
     rds.create_snapshot("db:acme")
     rds.handle("StartExportTask", start(rds, bucket))

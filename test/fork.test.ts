@@ -1,0 +1,140 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { startPostgres, type Postgres } from '../local/postgres';
+import { ROOT } from '../local/toolchain';
+import { counts, freePort, killAll, startRun } from './local-run';
+
+/**
+ * What docs/guides/fork.md says, done: the platform is copied, the sample removed, a database of another schema declared
+ * from its live catalogue, and the whole run against that database, twice. The copy is all that is written to.
+ */
+
+const PASSWORD = 'f0rk secret';
+
+let folder: string;
+let fork: string;
+let library: Postgres;
+let client: Client;
+let dsn: string;
+
+const git = (...args: string[]): string => {
+  const settings = ['-c', 'user.name=fork', '-c', 'user.email=fork@acme.example'];
+  const done = spawnSync('git', [...settings, ...args], { cwd: fork, encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(done.stderr);
+  return done.stdout;
+};
+
+/** A program of the fork's own: what it said, with both streams together, and how it ended. */
+function inFork(program: string, ...args: string[]): { code: number | null; said: string } {
+  const done = spawnSync(process.execPath, [join('node_modules', program), ...args], { cwd: fork, encoding: 'utf8' });
+  return { code: done.status, said: `${done.stdout}${done.stderr}` };
+}
+const source = (...args: string[]) => inFork('tsx/dist/cli.mjs', 'scripts/source.ts', ...args);
+
+/** Files that differ from the platform as it was cloned. */
+const changed = (): string[] => {
+  git('add', '--all');
+  return git('diff', '--cached', '--no-renames', '--name-only', 'HEAD').trim().split('\n');
+};
+
+async function run(port: number) {
+  const state = join(folder, 'state');
+  const args = ['--exit', '--port', `${port}`, '--state', state, '--database', `library=${dsn}`];
+  const { code, lines } = await startRun(args, fork).ended;
+  const said = lines.join('\n');
+  expect(said).not.toContain(PASSWORD);
+  expect(said).not.toContain(encodeURIComponent(PASSWORD));
+  return { code, said, found: Object.fromEntries(counts(lines)) };
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'moraine-fork-'));
+  chmodSync(folder, 0o755); // PostgreSQL does not run as root
+  fork = join(folder, 'platform');
+  const files = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  for (const file of files.stdout.trim().split('\n')) cpSync(join(ROOT, file), join(fork, file));
+  mkdirSync(join(fork, '.cache'));
+  for (const made of ['node_modules', '.venv', '.cache/jars']) symlinkSync(join(ROOT, made), join(fork, made));
+  git('init', '--quiet');
+  git('add', '--all', '--', ':!node_modules', ':!.venv');
+  git('commit', '--quiet', '--message', 'The platform');
+
+  library = await startPostgres(join(folder, 'library'), await freePort(), ['library']);
+  client = await library.connect('library');
+  await client.query(readFileSync(join(ROOT, 'test', 'fixtures', 'library.sql'), 'utf8'));
+  // Somebody who may read what is loaded, and nothing else.
+  await client.query(`create role reader login password '${PASSWORD}'`);
+  await client.query('grant select on members, loans, "order" to reader');
+  dsn = `postgresql://reader:${encodeURIComponent(PASSWORD)}@127.0.0.1:${library.port}/library`;
+}, 120_000);
+
+afterAll(async () => {
+  killAll();
+  await client.end();
+  await library.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+test('the sample goes, and with it every declaration', () => {
+  expect(source('remove-sample')).toMatchObject({ code: 0 });
+  expect(changed().filter((file) => !/^(sample|contracts|sources|config|dbt)\//.test(file))).toEqual([]);
+  expect(git('ls-files', 'sample', 'contracts', 'dbt/models/marts', 'sources')).toBe('sources/index.ts\n');
+  git('commit', '--quiet', '--message', 'Without the sample');
+});
+
+test('a table without a key is named, and nothing is written', () => {
+  const { code, said } = source('new', 'database', '--name', 'library', '--from', dsn);
+  expect(code).toBe(1);
+  expect(said.trim().split('\n')).toEqual([
+    'table audit has no primary key, and the merge needs one; give it one, or leave it out (--tables, --skip-unfit)',
+    'Nothing was written.',
+  ]);
+  expect(changed()).toEqual(['']);
+});
+
+test('the database is declared in contracts/, sources/, config/ and dbt/, and nowhere else', () => {
+  const { code, said } = source('new', 'database', '--name', 'library', '--from', dsn, '--skip-unfit');
+  expect({ code, said }).toMatchObject({ code: 0 });
+  expect(said).toContain('left out: table audit has no primary key');
+  expect(said).toContain('bytea is binary, which no contract has: left out of the contract: members.card');
+  const files = changed();
+  expect(files.filter((file) => !/^(contracts|sources|config|dbt)\//.test(file))).toEqual([]);
+  expect(files).toEqual(
+    expect.arrayContaining(['contracts/members.odcs.yaml', 'sources/library.ts', 'config/prod.ts']),
+  );
+  expect(git('diff', '--cached', 'HEAD')).not.toMatch(/f0rk|127\.0\.0\.1:\d+\/library/);
+  expect(inFork('typescript/bin/tsc', '--noEmit')).toEqual({ code: 0, said: '' });
+  expect(inFork('prettier/bin/prettier.cjs', '--check', ...files)).toMatchObject({ code: 0 });
+}, 120_000);
+
+test('every row of the database is where it belongs, and again after it changed', async () => {
+  const port = await freePort();
+  const first = await run(port);
+  expect(first).toMatchObject({
+    code: 0,
+    said: expect.stringContaining('source = silver = gold, row by row') as string,
+  });
+  expect(first.found).toEqual({ members: [300, 300, 300], loans: [2000, 2000, 2000], order: [50, 50, 50] });
+
+  await client.query(`
+    update members set level = 'full', tags = '{}', profile = '{"new": null}' where visits < 10;
+    delete from loans where copy_number = 0 and lent_on < '2026-01-11';
+    insert into "order" (note) values ('one more');
+  `);
+  const { rows } = await client.query<{ loans: number }>('select count(*)::int as loans from loans');
+  const second = await run(port);
+  expect(second).toMatchObject({
+    code: 0,
+    said: expect.stringContaining('source = silver = gold, row by row') as string,
+  });
+  const { loans } = rows[0];
+  expect(loans).toBeLessThan(2000);
+  expect(second.found).toEqual({ members: [300, 300, 300], loans: [loans, loans, loans], order: [51, 51, 51] });
+  expect(second.said).toContain('merged order: 1 keys changed');
+}, 600_000);

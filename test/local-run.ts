@@ -1,0 +1,96 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { ROOT } from '../local/toolchain';
+
+/** A run of the platform on this machine, as tests start, watch and end it. */
+export interface Run {
+  readonly ended: Promise<{ readonly code: number | null; readonly lines: readonly string[] }>;
+  /** Everything at once, with no chance to clean up. */
+  kill(): void;
+  interrupt(): void;
+  /** Resolves with the lines so far when one matches; fails when the run ends without it. */
+  until(pattern: RegExp): Promise<readonly string[]>;
+}
+
+const running: Run[] = [];
+
+/** Ends what a failed test leaves running. */
+export const killAll = (): void => running.forEach((run) => run.kill());
+
+/** A process and all below it: the parts too, which have process groups of their own. */
+function tree(root: number): number[] {
+  const all = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n');
+  const parents = all.map((line) => line.trim().split(/\s+/).map(Number));
+  const below = (pid: number): number[] => [
+    pid,
+    ...parents.filter(([, parent]) => parent === pid).flatMap(([child]) => below(child)),
+  ];
+  return below(root);
+}
+
+/**
+ * `npm run local -- …`, in a process group of its own: tsx runs the program in a process below it.
+ * @param root the project to run. Default: this one
+ */
+export function startRun(args: readonly string[], root = ROOT): Run {
+  const tsx = join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs');
+  const child = spawn(process.execPath, [tsx, 'local/run.ts', '--memory', '2g', ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const lines: string[] = [];
+  const waiting: { pattern: RegExp; found: () => void }[] = [];
+  let rest = '';
+  const read = (data: Buffer): void => {
+    const parts = (rest + data.toString()).split('\n');
+    rest = parts.pop() ?? '';
+    for (const line of parts) {
+      lines.push(line);
+      waiting.filter(({ pattern }) => pattern.test(line)).forEach(({ found }) => found());
+    }
+  };
+  child.stdout.on('data', read);
+  child.stderr.on('data', read);
+  const ended: Run['ended'] = new Promise((done) => child.on('close', (code) => done({ code, lines })));
+  const run: Run = {
+    ended,
+    kill: () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      for (const pid of tree(child.pid ?? 0)) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // it has ended since
+        }
+      }
+    },
+    interrupt: () => void process.kill(-(child.pid ?? 0), 'SIGINT'),
+    until: (pattern) =>
+      new Promise((found, failed) => {
+        waiting.push({ pattern, found: () => found(lines) });
+        void ended.then(() => failed(new Error(`No line matched ${pattern}:\n${lines.join('\n')}`)));
+      }),
+  };
+  running.push(run);
+  return run;
+}
+
+/** The reconciliation's row of each dataset without differences: name, then the counts of source, silver and gold. */
+export const counts = (lines: readonly string[]): Map<string, number[]> =>
+  new Map(
+    lines.flatMap((line) => {
+      const match = /^\s*(\w+)\s+([\d,]+)\s+([\d,]+)\s+([\d,]+)\s+0\b/.exec(line);
+      return match ? [[match[1], match.slice(2).map((text) => Number(text.replaceAll(',', '')))] as const] : [];
+    }),
+  );
+
+/** A port that nobody listens on now, and from which on it is quiet. */
+export const freePort = (): Promise<number> =>
+  new Promise((found) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => found(Math.min(port, 60_000)));
+    });
+  });

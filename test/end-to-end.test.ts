@@ -1,14 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { Client } from 'pg';
 import { datasetsOf } from '../lambdas/shared/source';
 import { checkPorts, portsFrom } from '../local/options';
-import { ROOT } from '../local/toolchain';
 import { questions } from '../sample/questions';
 import { sources } from '../sources';
+import { counts, freePort, killAll, scratchFolder, startRun, type Run } from './local-run';
 
 /**
  * What `npm run local -- --exit` does, on a small company: first with a kill -9 after each of its steps, then to the
@@ -34,109 +30,19 @@ const STEPS = [
   /source = silver = gold/,
 ];
 
-interface Ended {
-  readonly code: number | null;
-  readonly lines: readonly string[];
-}
-
-/** Ends what a failed test leaves running. */
-const killAll: (() => void)[] = [];
-
 let state: string;
 let port: number;
 
-/** A process and all below it: the parts too, which have process groups of their own. */
-function tree(root: number): number[] {
-  const all = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n');
-  const parents = all.map((line) => line.trim().split(/\s+/).map(Number));
-  const below = (pid: number): number[] => [
-    pid,
-    ...parents.filter(([, p]) => p === pid).flatMap(([child]) => below(child)),
-  ];
-  return below(root);
-}
-
-/** A run of the platform, in a process group of its own: tsx runs the program in a process below it. */
-function start(...more: string[]) {
-  const args = [
-    'local/run.ts',
-    '--orders',
-    `${ORDERS}`,
-    '--port',
-    `${port}`,
-    '--state',
-    state,
-    '--memory',
-    '2g',
-    ...more,
-  ];
-  const child = spawn(process.execPath, [join(ROOT, 'node_modules', 'tsx', 'dist', 'cli.mjs'), ...args], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  const lines: string[] = [];
-  const waiting: { pattern: RegExp; found: () => void }[] = [];
-  let rest = '';
-  const read = (data: Buffer): void => {
-    const parts = (rest + data.toString()).split('\n');
-    rest = parts.pop() ?? '';
-    for (const line of parts) {
-      lines.push(line);
-      waiting.filter(({ pattern }) => pattern.test(line)).forEach(({ found }) => found());
-    }
-  };
-  child.stdout.on('data', read);
-  child.stderr.on('data', read);
-  const kill = (): void => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    for (const pid of tree(child.pid ?? 0)) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // it has ended since
-      }
-    }
-  };
-  killAll.push(kill);
-  const ended = new Promise<Ended>((done) => child.on('close', (code) => done({ code, lines })));
-  return {
-    ended,
-    /** Everything at once, with no chance to clean up. */
-    kill,
-    interrupt: () => process.kill(-(child.pid ?? 0), 'SIGINT'),
-    /** Resolves with the lines so far when one matches; fails when the run ends without it. */
-    until: (pattern: RegExp) =>
-      new Promise<readonly string[]>((found, failed) => {
-        waiting.push({ pattern, found: () => found(lines) });
-        void ended.then(() => failed(new Error(`No line matched ${pattern}:\n${lines.join('\n')}`)));
-      }),
-  };
-}
-
-/** The reconciliation's row of each dataset: name, then the counts of source, silver and gold. */
-const counts = (lines: readonly string[]): Map<string, number[]> =>
-  new Map(
-    lines.flatMap((line) => {
-      const match = /^\s*(\w+)\s+([\d,]+)\s+([\d,]+)\s+([\d,]+)\s+0\b/.exec(line);
-      return match ? [[match[1], match.slice(2).map((text) => Number(text.replaceAll(',', '')))] as const] : [];
-    }),
-  );
+const start = (...more: string[]): Run =>
+  startRun(['--orders', `${ORDERS}`, '--port', `${port}`, '--state', state, ...more]);
 
 beforeAll(async () => {
-  state = mkdtempSync(join(tmpdir(), 'moraine-'));
-  chmodSync(state, 0o755); // PostgreSQL does not run as root
-  // The parts take the port and the ones after it: look for the first in a quiet place.
-  port = await new Promise<number>((found) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port: free } = probe.address() as AddressInfo;
-      probe.close(() => found(Math.min(free, 60_000)));
-    });
-  });
+  state = scratchFolder();
+  port = await freePort();
 });
 
-afterAll(() => {
-  for (const kill of killAll) kill();
+afterAll(async () => {
+  await killAll();
   rmSync(state, { recursive: true, force: true });
 });
 
@@ -144,8 +50,7 @@ test('killed between any two steps, the next run goes on and every row is where 
   for (const step of STEPS) {
     const run = start('--exit');
     await run.until(step);
-    run.kill();
-    await run.ended;
+    await run.kill();
   }
   const { code, lines } = await start('--exit').ended;
   expect({ code, lines: code === 0 ? [] : lines }).toEqual({ code: 0, lines: [] });
@@ -189,7 +94,6 @@ test('a second day loads only what changed, and the API gives the numbers that S
   const direct = await fetch(lines.join('\n').match(/http:\/\/127\.0\.0\.1:\d+\/_aws\/\S+/)?.[0] ?? '');
   expect(direct.status).toBe(403);
 
-  run.interrupt();
-  await run.ended;
+  await run.interrupt();
   await expect(checkPorts(portsFrom(port))).resolves.toBeUndefined();
 }, 600_000);

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { startPostgres, type Postgres } from '../local/postgres';
 import { ROOT } from '../local/toolchain';
-import { counts, freePort, killAll, startRun } from './local-run';
+import { counts, freePort, killAll } from './local-run';
+import { copyProject, removeProject, startRun, type ProjectCopy } from './project-copy';
 
 /**
  * What docs/guides/fork.md says, done: the platform is copied, the sample removed, a database of another schema declared
@@ -14,7 +14,7 @@ import { counts, freePort, killAll, startRun } from './local-run';
 
 const PASSWORD = 'f0rk secret';
 
-let folder: string;
+let copy: ProjectCopy;
 let fork: string;
 let library: Postgres;
 let client: Client;
@@ -40,10 +40,8 @@ const changed = (): string[] => {
   return git('diff', '--cached', '--no-renames', '--name-only', 'HEAD').trim().split('\n');
 };
 
-async function run(port: number) {
-  const state = join(folder, 'state');
-  const args = ['--exit', '--port', `${port}`, '--state', state, '--database', `library=${dsn}`];
-  const { code, lines } = await startRun(args, fork).ended;
+async function run() {
+  const { code, lines } = await startRun(copy, '--exit', '--database', `library=${dsn}`).ended;
   const said = lines.join('\n');
   expect(said).not.toContain(PASSWORD);
   expect(said).not.toContain(encodeURIComponent(PASSWORD));
@@ -51,21 +49,13 @@ async function run(port: number) {
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'moraine-fork-'));
-  chmodSync(folder, 0o755); // PostgreSQL does not run as root
-  fork = join(folder, 'platform');
-  const files = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  });
-  for (const file of files.stdout.trim().split('\n')) cpSync(join(ROOT, file), join(fork, file));
-  mkdirSync(join(fork, '.cache'));
-  for (const made of ['node_modules', '.venv', '.cache/jars']) symlinkSync(join(ROOT, made), join(fork, made));
+  copy = await copyProject();
+  fork = copy.folder;
   git('init', '--quiet');
   git('add', '--all', '--', ':!node_modules', ':!.venv');
   git('commit', '--quiet', '--message', 'The platform');
 
-  library = await startPostgres(join(folder, 'library'), await freePort(), ['library']);
+  library = await startPostgres(join(fork, '..', 'library'), await freePort(), ['library']);
   client = await library.connect('library');
   await client.query(readFileSync(join(ROOT, 'test', 'fixtures', 'library.sql'), 'utf8'));
   // Somebody who may read what is loaded, and nothing else.
@@ -75,10 +65,10 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  killAll();
+  await killAll();
   await client.end();
   await library.stop();
-  rmSync(folder, { recursive: true, force: true });
+  removeProject(copy);
 }, 60_000);
 
 test('the sample goes, and with it every declaration', () => {
@@ -114,8 +104,7 @@ test('the database is declared in contracts/, sources/, config/ and dbt/, and no
 }, 120_000);
 
 test('every row of the database is where it belongs, and again after it changed', async () => {
-  const port = await freePort();
-  const first = await run(port);
+  const first = await run();
   expect(first).toMatchObject({
     code: 0,
     said: expect.stringContaining('source = silver = gold, row by row') as string,
@@ -128,7 +117,7 @@ test('every row of the database is where it belongs, and again after it changed'
     insert into "order" (note) values ('one more');
   `);
   const { rows } = await client.query<{ loans: number }>('select count(*)::int as loans from loans');
-  const second = await run(port);
+  const second = await run();
   expect(second).toMatchObject({
     code: 0,
     said: expect.stringContaining('source = silver = gold, row by row') as string,

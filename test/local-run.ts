@@ -1,14 +1,17 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { ROOT } from '../local/toolchain';
 
 /** A run of the platform on this machine, as tests start, watch and end it. */
 export interface Run {
   readonly ended: Promise<{ readonly code: number | null; readonly lines: readonly string[] }>;
-  /** Everything at once, with no chance to clean up. */
-  kill(): void;
-  interrupt(): void;
+  /** Everything at once, with no chance to clean up. Resolves when it has ended. */
+  kill(): Promise<unknown>;
+  /** Ctrl-C. Resolves when it has ended. */
+  interrupt(): Promise<unknown>;
   /** Resolves with the lines so far when one matches; fails when the run ends without it. */
   until(pattern: RegExp): Promise<readonly string[]>;
 }
@@ -16,7 +19,7 @@ export interface Run {
 const running: Run[] = [];
 
 /** Ends what a failed test leaves running. */
-export const killAll = (): void => running.forEach((run) => run.kill());
+export const killAll = (): Promise<unknown> => Promise.all(running.map((run) => run.kill()));
 
 /** A process and all below it: the parts too, which have process groups of their own. */
 function tree(root: number): number[] {
@@ -29,16 +32,27 @@ function tree(root: number): number[] {
   return below(root);
 }
 
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // it has ended since
+  }
+}
+
 /**
  * `npm run local -- …`, in a process group of its own: tsx runs the program in a process below it.
  * @param root the project to run. Default: this one
+ * @param env variables beside those of this process
  */
-export function startRun(args: readonly string[], root = ROOT): Run {
+export function startRun(args: readonly string[], root = ROOT, env: Readonly<Record<string, string>> = {}): Run {
   const tsx = join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs');
   const child = spawn(process.execPath, [tsx, 'local/run.ts', '--memory', '2g', ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
+    // As npm does: the CDK's command line starts the app by the name of a program.
+    env: { ...process.env, ...env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}` },
   });
   const lines: string[] = [];
   const waiting: { pattern: RegExp; found: () => void }[] = [];
@@ -57,16 +71,14 @@ export function startRun(args: readonly string[], root = ROOT): Run {
   const run: Run = {
     ended,
     kill: () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      for (const pid of tree(child.pid ?? 0)) {
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // it has ended since
-        }
-      }
+      const ending = child.exitCode === null && child.signalCode === null;
+      for (const pid of ending ? tree(child.pid ?? 0) : []) signal(pid, 'SIGKILL');
+      return ended;
     },
-    interrupt: () => void process.kill(-(child.pid ?? 0), 'SIGINT'),
+    interrupt: () => {
+      signal(-(child.pid ?? 0), 'SIGINT');
+      return ended;
+    },
     until: (pattern) =>
       new Promise((found, failed) => {
         waiting.push({ pattern, found: () => found(lines) });
@@ -85,6 +97,13 @@ export const counts = (lines: readonly string[]): Map<string, number[]> =>
       return match ? [[match[1], match.slice(2).map((text) => Number(text.replaceAll(',', '')))] as const] : [];
     }),
   );
+
+/** A new folder, with parents that PostgreSQL, which does not run as root, may pass. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'moraine-'));
+  chmodSync(folder, 0o755);
+  return folder;
+}
 
 /** A port that nobody listens on now, and from which on it is quiet. */
 export const freePort = (): Promise<number> =>

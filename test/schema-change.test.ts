@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '../lambdas/shared/retry';
+import type { Run } from './local-run';
 import * as fork from './project-copy';
 import * as running from './running-copy';
 
@@ -12,7 +13,7 @@ import * as running from './running-copy';
 const ORDERS = 1000;
 
 let copy: fork.ProjectCopy;
-let run: fork.Run | undefined;
+let run: Run | undefined;
 const before = new Map<string, number>();
 
 beforeAll(async () => {
@@ -26,7 +27,7 @@ afterAll(async () => {
 
 /** Runs the copy until it serves the API, with all its rows reconciled. */
 async function serve(): Promise<string> {
-  run = fork.startRun(copy, ORDERS);
+  run = fork.startRun(copy, '--orders', `${ORDERS}`);
   const lines = (await run.until(/Ctrl-C stops all/)).join('\n');
   expect(lines).toContain('source = silver = gold, row by row');
   return lines;
@@ -166,7 +167,7 @@ test('follows the sources: values beyond the old range, the new column for old r
   for (const file of ['sample/events.ts', 'sample/company.sql']) {
     fork.edit(copy, file, (text) => text.replaceAll('page_url', 'page').replaceAll(/, page$/gm, ', page, referrer'));
   }
-  await run?.stop();
+  await run?.interrupt();
 
   const lines = await serve();
   expect(await running.ask(copy, '/analytics/customers/segments')).toEqual(
@@ -189,7 +190,7 @@ test('follows the sources: values beyond the old range, the new column for old r
   const moved = Number(/(\d+) customers moved/.exec(lines)?.[1]);
   expect((await closedVersions('dim_customers')) - closed).toBeLessThanOrEqual(moved + 1);
   expect(lines).not.toMatch(/quarantine +(customers|products|orders|order_items) /);
-  await run?.stop();
+  await run?.interrupt();
 }, 600_000);
 
 test('refuses what would destroy data, in words, and goes on as before', async () => {
@@ -206,7 +207,7 @@ test('refuses what would destroy data, in words, and goes on as before', async (
   fork.editContract(copy, 'web_events', '2.0.0', (columns) =>
     columns.push({ name: 'browser', physicalType: 'varchar(20)', required: true }),
   );
-  const refused = await fork.startRun(copy, ORDERS, '--exit').ended;
+  const refused = await fork.startRun(copy, '--orders', `${ORDERS}`, '--exit').ended;
   for (const [dataset, text] of good) fork.edit(copy, `contracts/${dataset}.odcs.yaml`, () => text.toString());
   expect(refused.code).toBe(1);
   const told = refused.lines.find((line) => line.includes('cdk deploy failed')) ?? '';
@@ -239,5 +240,5 @@ test('takes an older contract back, and takes nothing from the tables', async ()
   expect(
     await query('warehouse', 'select length(name) as n from gold.dim_customers where customer_id = 2 and is_current'),
   ).toEqual([{ n: 250 }]);
-  await run?.stop();
+  await run?.interrupt();
 }, 600_000);

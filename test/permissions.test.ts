@@ -47,7 +47,7 @@ beforeAll(async () => {
     });
     run.on('close', () => failed(new Error(`The run with all permissions ended:\n${told}`)));
   });
-}, 300_000);
+}, 400_000);
 
 afterAll(async () => {
   const ended = new Promise((done) => run.on('close', done));

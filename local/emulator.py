@@ -471,11 +471,15 @@ def extend_with_own_requests(services: Services) -> None:
         "/_moraine/flush": lambda request: {"flushed": services.firehose.flush()},
     }
 
+    def answer(path: str, body: bytes):
+        try:
+            return json_response(own[path](json.loads(body)))
+        except Exception as problem:  # the run that asked says it to its user
+            return 500, {"Content-Type": "text/plain"}, f"{type(problem).__name__}: {problem}".encode()
+
     async def dispatch(method, path, headers, body, query_params, request_id):
         if path in own:
-            return await run_reentrant(
-                lambda: json_response(own[path](json.loads(body))), thread_name="local-own"
-            )
+            return await run_reentrant(answer, path, body, thread_name="local-own")
         return await stock(method, path, headers, body, query_params, request_id)
 
     app._dispatch_service_request = dispatch

@@ -1,4 +1,6 @@
-import { localUrl } from './api';
+import { isDeepStrictEqual } from 'node:util';
+import type { Client } from 'pg';
+import { company, type Question } from './company';
 import { signer } from './parts';
 import type { Platform } from '../lambdas/shared/platform';
 
@@ -17,13 +19,46 @@ export const examples = (platform: Platform): string[] =>
     return query.length > 0 ? `${path}?${query.join('&')}` : path;
   });
 
-/** Asks the API for the state of everything, and each endpoint once. @returns a line for each answer */
-export async function tryApi(endpoint: string, url: string, platform: Platform): Promise<string[]> {
-  const base = localUrl(endpoint, url);
-  const lines = [`GET /health: ${String((await ask(base, '/health')).status)}`];
-  for (const example of examples(platform)) {
-    const { count, data } = (await ask(base, example)) as { count: number; data: unknown[] };
-    lines.push(`GET ${example}: ${count} rows, the first ${JSON.stringify(data[0])}`);
+/** The rows of a question's SQL, as JSON has them. */
+async function rowsOf(source: Client, { sql }: Question): Promise<unknown[]> {
+  const { rows } = await source.query<{ rows: unknown[] }>(
+    `select coalesce(json_agg(t), '[]') as rows from (${sql}) t`,
+  );
+  return rows[0].rows;
+}
+
+/** In words, whether an answer is the source's own; the first row that differs otherwise. */
+function compare(path: string, got: readonly unknown[], right: readonly unknown[]): Answer {
+  const place = [...Array(Math.max(got.length, right.length)).keys()].find((i) => !isDeepStrictEqual(got[i], right[i]));
+  if (place === undefined) {
+    return {
+      line: `GET ${path}: ${got.length} rows, as SQL on the source says, the first ${JSON.stringify(got[0])}`,
+      right: true,
+    };
   }
-  return lines;
+  const [here, there] = [got, right].map((rows) => JSON.stringify(rows[place]) ?? 'nothing');
+  return {
+    line: `GET ${path}: row ${place + 1} is ${here}; SQL on the source says ${there} (${got.length} rows, ${right.length} there)`,
+    right: false,
+  };
+}
+
+/** An answer of the API in a line, and whether it is known to be wrong. */
+export interface Answer {
+  readonly line: string;
+  readonly right: boolean;
+}
+
+/** Asks the API the company's questions and compares with SQL on the source; without any, each endpoint once. */
+export async function tryApi(base: string, platform: Platform, source: Client): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  const rows = async (path: string) => (await ask(base, path)).data as unknown[];
+  for (const question of company.questions) {
+    answers.push(compare(question.path, await rows(question.path), await rowsOf(source, question)));
+  }
+  for (const path of company.questions.length > 0 ? [] : examples(platform)) {
+    const data = await rows(path);
+    answers.push({ line: `GET ${path}: ${data.length} rows, the first ${JSON.stringify(data[0])}`, right: true });
+  }
+  return [{ line: `GET /health: ${String((await ask(base, '/health')).status)}`, right: true }, ...answers];
 }

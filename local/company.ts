@@ -5,6 +5,12 @@ import type { RestSource } from '../lambdas/shared/rest-source';
 import type { CollectorSource, DatabaseSource } from '../lambdas/shared/source';
 import { ROOT } from './toolchain';
 
+/** A request of the API, and the query of the ledger's database whose rows are its right answer, in their order. */
+export interface Question {
+  readonly path: string;
+  readonly sql: string;
+}
+
 /** What the local run needs of the company that it plays. `sample/index.ts` exports one as `company`. */
 export interface Company {
   /** Makes the rows of a database source, `size` of its largest dataset, or changes them as a day would. @returns what was done, in a line */
@@ -24,6 +30,8 @@ export interface Company {
   secret(source: RestSource): Readonly<Record<string, string>>;
   /** Relation in which the truth of a collector's or an API's dataset is written down: dataset → relation. */
   readonly ledger: Readonly<Record<string, string>>;
+  /** What is asked of the API at the end of a run, and compared; empty: each endpoint once, and nothing to compare. */
+  readonly questions: readonly Question[];
 }
 
 /** Without a sample the sources stay as they are: fill the source database yourself, between two runs. */
@@ -34,6 +42,7 @@ const nobody: Company = {
   serve: () => Promise.resolve({ stop: () => Promise.resolve() }),
   secret: () => ({}),
   ledger: {},
+  questions: [],
 };
 
 const sample = join(ROOT, 'sample');

@@ -1,6 +1,7 @@
 import type { Company } from '../local/company';
 import { liveOneDay } from './company';
 import { sendEvents } from './events';
+import { questions } from './questions';
 import { KEY, publishDay, serveRates } from './rates';
 
 /** ACME Delivery, as the local run plays it. A fork deletes this folder, or puts its own company here. */
@@ -11,4 +12,5 @@ export const company: Company = {
   serve: (database, port) => serveRates(database, port),
   secret: () => ({ key: KEY }),
   ledger: { web_events: 'sample.web_events_accepted', exchange_rates: 'sample.exchange_rates' },
+  questions,
 };

@@ -192,6 +192,27 @@ test('the contracts of this repo are read alike', () => {
   expect(theirs.slice(cases.length)).toEqual(own.map(typescript));
 });
 
+test('the contract in the guide is whole: both readers and the linter take it, and with its source it is under 20 lines', () => {
+  const guide = readFileSync(join(ROOT, 'docs', 'guides', 'new-dataset.md'), 'utf8');
+  const text = (/^ {3}```yaml\n([^`]*)^ {3}```$/m.exec(guide)?.[1] ?? '').replace(/^ {3}/gm, '');
+  const { schema } = parse(text) as Document;
+  expect(schema[0].properties).toHaveLength(5);
+  expect(text.trim().split('\n').length + 1).toBeLessThan(20);
+
+  const file = join(folder, `${schema[0].name}.odcs.yaml`);
+  writeFileSync(file, text);
+  const ours = typescript(file);
+  expect(ours).toMatchObject({
+    dataset: schema[0].name,
+    buckets: 16,
+    freshness: 26,
+    owner: expect.any(String) as string,
+  });
+  expect(python([file])).toEqual([ours]);
+  const lint = spawnSync(venv('datacontract'), ['lint', file], { encoding: 'utf8' });
+  expect([lint.status, lint.stdout]).toEqual([0, expect.stringContaining('Data contract is valid')]);
+});
+
 describe('two contracts that nobody could tell apart are named by both readers', () => {
   const second = (change: (document: ReturnType<typeof base>) => unknown) => {
     const document = { ...base(), id: 'others', schema: [{ ...base().schema[0], name: 'others' }] };

@@ -12,20 +12,12 @@ const COMMANDS: readonly { words: string; usage: string; run: (args: readonly st
 
 command(async () => {
   const args = process.argv.slice(2);
-  const known = COMMANDS.find(
-    ({ words }) => args.join(' ').startsWith(words) && words.split(' ').every((word, i) => args[i] === word),
-  );
+  const known = COMMANDS.find(({ words }) => words.split(' ').every((word, at) => args[at] === word));
   if (!known) {
-    const asked =
-      args
-        .filter((arg) => !arg.startsWith('-'))
-        .slice(0, 2)
-        .join(' ') || 'nothing';
+    const asked = args.slice(0, 2).filter((arg) => !arg.startsWith('-'));
+    const lines = COMMANDS.map(({ usage }) => `  ${usage}`);
     throw new SetupError(
-      [
-        `npm run source knows no ${JSON.stringify(asked)}. Known are:`,
-        ...COMMANDS.map(({ usage }) => `  ${usage}`),
-      ].join('\n'),
+      [`npm run source knows no ${JSON.stringify(asked.join(' ') || 'nothing')}. Known are:`, ...lines].join('\n'),
     );
   }
   process.exit(await known.run(args.slice(known.words.split(' ').length)));

@@ -105,6 +105,26 @@ export function scratchFolder(): string {
   return folder;
 }
 
+/**
+ * A PostgreSQL that lives until `stop`, in a process of its own: jest loads no ES modules.
+ * @returns connection of its superuser without a database: add `/<database>`
+ */
+export async function startPostgres(): Promise<{ dsn: string; port: number; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, [join(__dirname, 'dbt', 'postgres.mjs')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<void>((done) => child.on('close', () => done()));
+  const line = await new Promise<string>((found) =>
+    child.stdout.once('data', (data: Buffer) => found(data.toString())),
+  );
+  const { port } = JSON.parse(line) as { port: number };
+  const stop = (): Promise<void> => {
+    child.stdin.end();
+    return ended;
+  };
+  return { dsn: `postgresql://warehouse:warehouse@127.0.0.1:${port}`, port, stop };
+}
+
 /** A port that nobody listens on now, and from which on it is quiet. */
 export const freePort = (): Promise<number> =>
   new Promise((found) => {

@@ -1,13 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirehoseClient, ListDeliveryStreamsCommand, PutRecordCommand } from '@aws-sdk/client-firehose';
 import { AwsClient } from 'aws4fetch';
 import { credentials, REGION, tell } from '../local/parts';
 import { runPipeline } from '../local/pipeline';
 import { ROOT } from '../local/toolchain';
+import { freePort, scratchFolder, startRun, type Run } from './local-run';
 
 /**
  * A local run enforces the policies of every role. With all of them the run is green (here and in end-to-end.test.ts);
@@ -16,43 +14,23 @@ import { ROOT } from '../local/toolchain';
  */
 
 let state: string;
-let port: number;
 let endpoint: string;
-let run: ChildProcess;
+let run: Run | undefined;
 let iam: AwsClient;
 
 beforeAll(async () => {
-  state = mkdtempSync(join(tmpdir(), 'moraine-'));
-  chmodSync(state, 0o755); // PostgreSQL does not run as root
-  port = await new Promise<number>((found) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port: free } = probe.address() as AddressInfo;
-      probe.close(() => found(Math.min(free, 60_000)));
-    });
-  });
+  state = scratchFolder();
+  const port = await freePort();
   endpoint = `http://127.0.0.1:${port + 1}`;
   iam = new AwsClient({ ...credentials, region: REGION, service: 'iam' });
-  const options = ['--orders', '500', '--port', `${port}`, '--state', state, '--memory', '2g'];
-  run = spawn(process.execPath, [join(ROOT, 'node_modules', 'tsx', 'dist', 'cli.mjs'), 'local/run.ts', ...options], {
-    cwd: ROOT,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, SFN_WAIT_SCALE: '0.02' }, // what is refused is refused again, with no long wait
-  });
-  let told = '';
-  await new Promise<void>((served, failed) => {
-    run.stdout?.on('data', (data: Buffer) => {
-      told += data.toString();
-      if (told.includes('Ctrl-C stops all')) served();
-    });
-    run.on('close', () => failed(new Error(`The run with all permissions ended:\n${told}`)));
-  });
+  // What is refused is refused again, with no long wait.
+  const env = { SFN_WAIT_SCALE: '0.02' };
+  run = startRun(['--orders', '500', '--port', `${port}`, '--state', state], ROOT, env);
+  await run.until(/Ctrl-C stops all/);
 }, 400_000);
 
 afterAll(async () => {
-  const ended = new Promise((done) => run.on('close', done));
-  process.kill(-(run.pid ?? 0), 'SIGINT');
-  await ended;
+  await run?.interrupt();
   rmSync(state, { recursive: true, force: true });
 }, 60_000);
 

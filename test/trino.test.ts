@@ -1,7 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { environment } from '../config';
@@ -14,6 +12,7 @@ import { ROOT } from '../local/toolchain';
 import { endLeftoverTrino } from '../local/trino';
 import { ask } from '../local/trino-client';
 import { sources } from '../sources';
+import { freePort, scratchFolder } from './local-run';
 
 /** What `npm run local -- --trino` does, on a small company. It fetches 600 MB once, so it runs on request only. */
 const asked = process.env.MORAINE_TRINO === '1';
@@ -63,14 +62,8 @@ const inPostgres = ({ name, type }: Column): string =>
 
 beforeAll(async () => {
   if (!asked) return;
-  state = mkdtempSync(join(tmpdir(), 'moraine-trino-'));
-  chmodSync(state, 0o755); // PostgreSQL does not run as root
-  port = await new Promise<number>((found) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port: free } = probe.address() as AddressInfo;
-      probe.close(() => found(Math.min(free, 60_000)));
-    });
-  });
+  state = scratchFolder();
+  port = await freePort();
 }, 10_000);
 
 afterAll(async () => {

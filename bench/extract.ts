@@ -10,8 +10,8 @@ import { fakeDynamo } from '../test/lambdas/fake-dynamo';
 
 /**
  * The extractor's handler on an HTTP server of this machine: 200,000 records in pages of 1,000, and a quarter of them,
- * each in a process of its own, the median of three. What it would send to S3 is made (gzip) and thrown away. Limits: the 88,000 records/s that
- * dlt 1.31 extracts, and memory that does not grow with the number of pages (a fifth at most; Lambda gives 1,024 MiB).
+ * each in a process of its own, the median of three. What it would send to S3 is made (gzip) and thrown away. Limits:
+ * the 88,000 records/s that dlt 1.31 extracts, and memory that does not grow with the number of pages (a fifth at most).
  */
 const PAGES = [50, 200];
 const PER_PAGE = 1000;

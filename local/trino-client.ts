@@ -11,6 +11,9 @@ interface Page {
   readonly error?: { readonly message: string };
 }
 
+/** Milliseconds; a page comes within a second, even an empty one. */
+const PATIENCE = 30_000;
+
 /**
  * Asks Trino.
  * @param url for example `http://127.0.0.1:4505`
@@ -26,7 +29,9 @@ export async function ask(url: string, sql: string, catalog: string, schema: str
     // Without it timestamps are cut to milliseconds.
     'x-trino-client-capabilities': 'PARAMETRIC_DATETIME',
   };
-  let page = await pageOf(await fetch(`${url}/v1/statement`, { method: 'POST', headers, body: sql }));
+  let page = await pageOf(
+    await fetch(`${url}/v1/statement`, { method: 'POST', headers, body: sql, signal: AbortSignal.timeout(PATIENCE) }),
+  );
   let columns: string[] = [];
   const rows: (readonly unknown[])[] = [];
   for (;;) {
@@ -34,7 +39,7 @@ export async function ask(url: string, sql: string, catalog: string, schema: str
     if (page.columns) columns = page.columns.map(({ name }) => name);
     rows.push(...(page.data ?? []));
     if (!page.nextUri) return { columns, rows };
-    page = await pageOf(await fetch(page.nextUri, { headers }));
+    page = await pageOf(await fetch(page.nextUri, { headers, signal: AbortSignal.timeout(PATIENCE) }));
   }
 }
 

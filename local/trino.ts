@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CATALOG } from '../lib/lake-view';
 import { REGION } from './parts';
@@ -52,22 +52,33 @@ export function startTrino(settings: TrinoSettings): Trino {
   const folder = join(settings.state, 'trino');
   configure(folder, settings);
   const file = openSync(settings.log, 'a');
+  const from = fstatSync(file).size;
   const child = spawn(trinoJava(), argumentsOf(folder), { cwd: folder, detached: true, stdio: ['ignore', file, file] });
   closeSync(file);
   const url = `http://127.0.0.1:${settings.port}`;
-  return { url, ready: () => ready(child, url, settings), stop: () => stop(child) };
+  return { url, ready: () => ready(child, url, settings, from), stop: () => stop(child) };
 }
 
-async function ready(child: ChildProcess, url: string, { schema, log }: TrinoSettings): Promise<void> {
+/** @param from where in the log this server's words begin, bytes */
+async function ready(child: ChildProcess, url: string, { schema, log }: TrinoSettings, from: number): Promise<void> {
   for (let waited = 0; waited < 300_000; waited += 200) {
     if (child.exitCode !== null || child.signalCode !== null) {
-      throw new SetupError(`Trino ended with code ${child.exitCode ?? child.signalCode}: see ${log}`);
+      throw new SetupError(
+        `Trino ended with code ${child.exitCode ?? child.signalCode}: ${cause(log, from)} (see ${log})`,
+      );
     }
     const answer = await ask(url, 'select 1', CATALOG, schema).catch(() => undefined);
     if (answer) return;
     await new Promise((done) => setTimeout(done, 200));
   }
   throw new SetupError(`Trino did not answer within five minutes: see ${log}`);
+}
+
+/** The innermost cause that Trino told, in a line. */
+function cause(log: string, from: number): string {
+  const told = readFileSync(log).subarray(from).toString();
+  const causes = [...told.matchAll(/^Caused by: (?!.*same stack trace)(.*)$/gm)].map(([, why]) => why);
+  return causes.at(-1) ?? /\tERROR\t(.*)/.exec(told)?.[1] ?? 'it gave no reason';
 }
 
 async function stop(child: ChildProcess): Promise<void> {

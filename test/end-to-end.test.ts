@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { Client } from 'pg';
 import { datasetsOf } from '../lambdas/shared/source';
+import { company } from '../local/company';
 import { checkPorts, portsFrom } from '../local/options';
-import { questions } from '../sample/questions';
 import { sources } from '../sources';
 import { counts, freePort, killAll, scratchFolder, startRun, type Run } from './local-run';
 
@@ -36,9 +36,9 @@ let port: number;
 const start = (...more: string[]): Run =>
   startRun(['--orders', `${ORDERS}`, '--port', `${port}`, '--state', state, ...more]);
 
-beforeAll(async () => {
+beforeAll(() => {
   state = scratchFolder();
-  port = await freePort();
+  port = freePort();
 });
 
 afterAll(async () => {
@@ -79,8 +79,8 @@ test('a second day loads only what changed, and the API gives the numbers that S
 
   const source = new Client({ connectionString: `postgresql://postgres:local@127.0.0.1:${port + 2}/operations` });
   await source.connect();
-  expect(questions.length).toBeGreaterThan(4);
-  for (const { path, sql } of questions) {
+  expect(company.questions.length).toBeGreaterThan(4);
+  for (const { path, sql } of company.questions) {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`);
     const { data } = (await answer.json()) as { data: unknown[] };
     const { rows } = await source.query<{ row: unknown }>(`select to_json(t) as row from (${sql}) t`);

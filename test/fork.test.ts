@@ -48,7 +48,7 @@ async function run() {
 }
 
 beforeAll(async () => {
-  copy = await copyProject();
+  copy = copyProject();
   fork = copy.folder;
   git('init', '--quiet');
   writeFileSync(join(fork, '.git', 'info', 'exclude'), 'node_modules\n.venv\n'); // .gitignore means folders, not links

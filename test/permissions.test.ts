@@ -20,7 +20,7 @@ let iam: AwsClient;
 
 beforeAll(async () => {
   state = scratchFolder();
-  const port = await freePort();
+  const port = freePort();
   endpoint = `http://127.0.0.1:${port + 1}`;
   iam = new AwsClient({ ...credentials, region: REGION, service: 'iam' });
   // What is refused is refused again, with no long wait.

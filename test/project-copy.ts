@@ -22,7 +22,7 @@ export interface Property {
 }
 
 /** What `git` knows and what is new, beside links to what is installed. */
-export async function copyProject(): Promise<ProjectCopy> {
+export function copyProject(): ProjectCopy {
   const top = scratchFolder();
   const [folder, state] = [join(top, 'project'), join(top, 'state')];
   const listed = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT });
@@ -32,7 +32,7 @@ export async function copyProject(): Promise<ProjectCopy> {
   }
   mkdirSync(join(folder, '.cache'));
   for (const made of ['node_modules', '.venv', '.cache/jars']) symlinkSync(join(ROOT, made), join(folder, made));
-  return { folder, state, port: await freePort() };
+  return { folder, state, port: freePort() };
 }
 
 /** Ends nothing: end the runs first. */

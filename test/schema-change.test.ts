@@ -16,8 +16,8 @@ let copy: fork.ProjectCopy;
 let run: Run | undefined;
 const before = new Map<string, number>();
 
-beforeAll(async () => {
-  copy = await fork.copyProject();
+beforeAll(() => {
+  copy = fork.copyProject();
 });
 
 afterAll(async () => {

@@ -60,10 +60,10 @@ const inPostgres = ({ name, type }: Column): string =>
     ? `to_char("${name}" at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`
     : `cast("${name}" as text)`;
 
-beforeAll(async () => {
+beforeAll(() => {
   if (!asked) return;
   state = scratchFolder();
-  port = await freePort();
+  port = freePort();
 }, 10_000);
 
 afterAll(async () => {

@@ -1,7 +1,16 @@
 const { existsSync } = require('node:fs');
 
 /** What the sample company declares is tried in these; a fork that has removed it leaves them out. */
-const ofSample = ['lib/api', 'lib/constructs', 'lib/snapshot-export', 'lib/templates', 'end-to-end', 'fork', 'permissions', 'schema-change'];
+const ofSample = [
+  'lib/api',
+  'lib/constructs',
+  'lib/snapshot-export',
+  'lib/templates',
+  'end-to-end',
+  'fork',
+  'permissions',
+  'schema-change',
+];
 
 /** Handlers, planners, constructs and templates; the rest is pytest's (pyproject.toml). */
 module.exports = {

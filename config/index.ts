@@ -20,7 +20,18 @@ export function environment(name: unknown): Environment {
       `No environment ${JSON.stringify(name) ?? 'given'}: there are ${environmentNames.join(', ')}. Name one, for example: -c env=dev`,
     );
   }
-  return parseEnvironment(`config/${name}.ts`, environments[name]);
+  return named(name);
+}
+
+/** The environment of a file, whose name is the file's: two files of one name would be one environment on AWS. */
+function named(name: string): Environment {
+  const found = parseEnvironment(`config/${name}.ts`, environments[name]);
+  if (found.name !== name) {
+    throw new Error(
+      `config/${name}.ts: name is ${JSON.stringify(found.name)}: allowed is ${JSON.stringify(name)}, as in config/index.ts. Change it in config/${name}.ts.`,
+    );
+  }
+  return found;
 }
 
 /** What is allowed in an environment, and still may not be meant: a sentence each. */
@@ -28,7 +39,7 @@ export function warnings(environment: Environment): string[] {
   const file = `config/${environment.name}.ts`;
   const neighbours = environmentNames
     .filter((name) => name !== 'local' && name !== environment.name && environment.name !== 'local')
-    .map((name) => parseEnvironment(`config/${name}.ts`, environments[name]))
+    .map(named)
     .filter(({ network }) => overlaps(network.cidr, environment.network.cidr));
   const found = neighbours.map(
     ({ name, network }) =>

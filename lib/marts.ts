@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Annotations, ArnFormat, Duration, IgnoreMode, Stack } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, Aws, Duration, IgnoreMode, Stack } from 'aws-cdk-lib';
 import { BuildSpec, ComputeType, LinuxBuildImage, Project, Source, type ISource } from 'aws-cdk-lib/aws-codebuild';
 import { SubnetType, type IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -85,7 +85,8 @@ export class Marts extends Construct {
   private acknowledge(build: Project, role: Role, source: Asset): void {
     const arn = (service: string, resource: string, resourceName: string, arnFormat: ArnFormat) =>
       Stack.of(this).formatArn({ service, resource, resourceName, arnFormat });
-    const interfaces = arn('ec2', 'network-interface', '*', ArnFormat.SLASH_RESOURCE_NAME);
+    // As the CDK writes it, in a stack of a known account and region too.
+    const interfaces = `arn:${Aws.PARTITION}:ec2:${Aws.REGION}:${Aws.ACCOUNT_ID}:network-interface/*`;
     const logs = arn('logs', 'log-group', `/aws/codebuild/${build.projectName}:*`, ArnFormat.COLON_RESOURCE_NAME);
     acknowledgeResource(role, interfaces, 'CodeBuild makes its interface in the VPC; a condition names the subnets.');
     acknowledgeResource(role, logs, "CDK's own grant on the project's log streams.");

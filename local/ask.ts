@@ -12,12 +12,18 @@ export async function ask(base: string, path: string): Promise<Record<string, un
   return JSON.parse(text) as Record<string, unknown>;
 }
 
-/** One request for each endpoint that is declared, with the first value allowed for each parameter that it requires. */
-export const examples = (platform: Platform): string[] =>
-  platform.endpoints.map(({ path, parameters }) => {
-    const query = parameters.filter((p) => p.required && p.values).map((p) => `${p.name}=${p.values?.[0]}`);
-    return query.length > 0 ? `${path}?${query.join('&')}` : path;
-  });
+/**
+ * A request for each endpoint that is declared, with the first value allowed for each parameter that it requires. An
+ * endpoint that requires a value of which nobody says an example is left out.
+ */
+const examples = (platform: Platform): string[] =>
+  platform.endpoints
+    .map(({ path, parameters }) => ({ path, required: parameters.filter((p) => p.required) }))
+    .filter(({ required }) => required.every((p) => p.values))
+    .map(({ path, required }) => {
+      const query = required.map((p) => `${p.name}=${p.values?.[0]}`);
+      return query.length > 0 ? `${path}?${query.join('&')}` : path;
+    });
 
 /** The rows of a question's SQL, as JSON has them. */
 async function rowsOf(source: Client, { sql }: Question): Promise<unknown[]> {

@@ -43,7 +43,8 @@ const nobody: Company = {
   send: () => Promise.resolve(''),
   publish: () => Promise.resolve(''),
   serve: () => Promise.resolve({ stop: () => Promise.resolve() }),
-  secret: () => ({}),
+  secret: ({ name }) =>
+    JSON.parse(process.env[`MORAINE_SECRET_${name.toUpperCase()}`] ?? '{}') as Record<string, string>,
   ledger: {},
   questions: [],
 };

@@ -77,26 +77,28 @@ def compare(one: Summary, other: Summary) -> dict[str, numpy.ndarray]:
     }
 
 
-def examples(found: dict, store: str, source: Rows, other: Rows, contract: Contract) -> list[str]:
-    """A line for each of the first differing keys: where, which key, which columns."""
+def examples(found: dict, names: tuple[str, str], stores: tuple[Rows, Rows], contract: Contract) -> list[str]:
+    """A line for each of the first keys in which the second store differs from the first: which key and columns."""
     wanted = {kind: hashes[:SHOWN] for kind, hashes in found.items()}
     every = numpy.concatenate(list(wanted.values()))
-    before, after = (_pick(rows, contract, every) for rows in (source, other))
+    before, after = (_pick(rows, contract, every) for rows in stores)
     lines = []
     for kind, hashes in wanted.items():
         for each in map(int, hashes):
             mine, theirs = before.get(each, []), after.get(each, [])
             row = (mine or theirs)[0]
             key = ", ".join(f"{name}={row[name]}" for name in contract.key)
-            lines.append(f"{store}: {kind} {key}{_columns(mine, theirs) if kind == 'different' else ''}")
+            lines.append(
+                f"{names[1]}: {kind} {key}{_columns(names[0], mine, theirs) if kind == 'different' else ''}"
+            )
     return lines
 
 
-def _columns(mine: list[dict], theirs: list[dict]) -> str:
+def _columns(base: str, mine: list[dict], theirs: list[dict]) -> str:
     if len(mine) != len(theirs):
-        return f": {len(mine)} rows in the source, {len(theirs)} here"
+        return f": {len(mine)} rows in {base}, {len(theirs)} here"
     pairs = ((name, mine[0][name], theirs[0][name]) for name in mine[0])
-    return ": " + ", ".join(f"{name} {a!r} in the source, {b!r} here" for name, a, b in pairs if a != b)
+    return ": " + ", ".join(f"{name} {a!r} in {base}, {b!r} here" for name, a, b in pairs if a != b)
 
 
 def _pick(rows: Rows, contract: Contract, wanted: numpy.ndarray) -> dict[int, list[dict]]:
@@ -128,10 +130,13 @@ def stores(contract: Contract, config: dict, catalog, models: dict[str, dict]) -
         return rows_canonical.of_arrow(batches, contract)
 
     gold = f"{config['gold_schema']}.{model['name']}"
+
+    def told() -> Iterator[pyarrow.RecordBatch]:
+        return rows_canonical.of_postgres(source["dsn"], source["relation"], contract, may_be_older=True)
+
     return {
-        "source": lambda: rows_canonical.of_postgres(
-            source["dsn"], source["relation"], contract, may_be_older=True
-        ),
+        # None: nobody has written down what the source told.
+        **({"source": told} if source else {}),
         "silver": silver,
         "gold": lambda: rows_canonical.of_postgres(config["warehouse"], gold, contract, model["current"]),
     }
@@ -157,10 +162,11 @@ def reconcile(contract: Contract, config: dict, catalog, models: dict[str, dict]
         for store, rows in reads.items():
             summaries[store] = summarise(rows, contract)
             result[store] = {"rows": summaries[store].rows, "hash": summaries[store].hash}
-        for store in ("silver", "gold"):
-            found = compare(summaries["source"], summaries[store])
+        base, *others = reads
+        for store in others:
+            found = compare(summaries[base], summaries[store])
             result["differences"] += sum(map(len, found.values()))
-            result["examples"] += examples(found, store, reads["source"], reads[store], contract)
+            result["examples"] += examples(found, (base, store), (reads[base], reads[store]), contract)
     except Exception as error:
         result["error"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return result

@@ -9,17 +9,17 @@ import { REGION } from './parts';
 import { WAREHOUSE, type Postgres } from './postgres';
 import { ROOT, venv } from './toolchain';
 
-/** Where the truth of each dataset stands: a table of its database, or the sample's ledger of what it sent. */
-const truth = (source: Postgres, given: Given): Record<string, { dsn: string; relation: string }> =>
+/** Where the truth of each dataset stands: a table of its database, the sample's ledger of what it sent, or nowhere. */
+const truth = (source: Postgres, given: Given): Record<string, { dsn: string; relation: string } | null> =>
   Object.fromEntries(
     sources.flatMap((declared) =>
-      datasetsOf(declared).flatMap((dataset) => {
+      datasetsOf(declared).flatMap((dataset): [string, { dsn: string; relation: string } | null][] => {
         if (declared.kind === 'database') {
           return [[dataset, { dsn: databaseDsn(declared, given, source), relation: `${declared.schema}.${dataset}` }]];
         }
-        // Without a ledger nobody has written down what was sent: there is nothing to compare with.
+        // Without a ledger nobody has written down what was sent: silver is compared with gold only.
         const relation = company.ledger[dataset];
-        return relation ? [[dataset, { dsn: `${source.dsn}/${ledgerOf(sources, given)}`, relation }]] : [];
+        return [[dataset, relation ? { dsn: `${source.dsn}/${ledgerOf(sources, given)}`, relation } : null]];
       }),
     ),
   );

@@ -66,7 +66,7 @@ export function idleTable(environments: Readonly<Record<string, readonly Templat
   const dollars = (value: number) => `$${value.toFixed(2)}`;
   const cells = prices.map((price, row) => [
     price.what,
-    `${dollars(price.dollars)} a ${price.unit}`,
+    `${dollars(price.dollars)} per ${price.unit}`,
     ...units.map((column) => (column[row] === 0 ? '0' : `${column[row]}: ${dollars(column[row] * price.dollars)}`)),
   ]);
   const totals = units.map((column) =>

@@ -39,7 +39,7 @@ export function datasetsOf(source: Source): readonly string[] {
 
 /**
  * Sources as declared, checked against the contracts.
- * @throws Error when a source names an unknown dataset, or a dataset has two sources.
+ * @throws Error when a source names an unknown dataset, or a dataset has no source or two.
  */
 export function checkSources(sources: readonly Source[], datasets: readonly string[]): readonly Source[] {
   const owner = new Map<string, string>();
@@ -60,6 +60,12 @@ export function checkSources(sources: readonly Source[], datasets: readonly stri
       }
       owner.set(dataset, source.name);
     }
+  }
+  const orphan = datasets.find((dataset) => !owner.has(dataset));
+  if (orphan) {
+    throw new Error(
+      `contracts/${orphan}.odcs.yaml: no source brings dataset ${JSON.stringify(orphan)}: name it in one of sources/, or remove the contract`,
+    );
   }
   return sources;
 }

@@ -180,6 +180,12 @@ describe('one line says what is wrong and what to do', () => {
     );
   });
 
+  test('a contract that no source brings', () => {
+    expect(() => read({ sources: [{ ...shop, datasets: [] }] })).toThrow(
+      'contracts/carts.odcs.yaml: no source brings dataset "carts": name it in one of sources/, or remove the contract',
+    );
+  });
+
   test('a database source without an instance', () => {
     expect(() => read({ environment: environment({}) })).toThrow(
       'config/dev.ts: databases has no shop: name the RDS instance or the Aurora cluster behind sources/shop.ts',

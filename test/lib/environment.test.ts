@@ -188,3 +188,12 @@ describe('warnings', () => {
     expect(warnings(environmentOf('local'))).toEqual([]);
   });
 });
+
+test('a file that names another environment would deploy over it, and is refused', () => {
+  jest.isolateModules(() => {
+    jest.doMock('../../config/dev', () => ({ dev: { ...environmentOf('dev'), name: 'prod' } }));
+    const { environment } = jest.requireActual<typeof import('../../config')>('../../config');
+    expect(() => environment('dev')).toThrow('config/dev.ts: name is "prod": allowed is "dev"');
+  });
+  jest.dontMock('../../config/dev');
+});

@@ -10,7 +10,7 @@ const endpointTypes = (of: Synthesis) =>
   );
 
 describe('a new VPC', () => {
-  const dev = synthesis('dev');
+  const dev = synthesize('dev', { network: { cidr: '10.10.0.0/16' } });
 
   test('has three isolated subnets and no way out', () => {
     foundation(dev).resourceCountIs('AWS::EC2::Subnet', 3);

@@ -91,7 +91,7 @@ export const EVERY_RESOURCE: readonly Exception[] = [
   },
   {
     why: "an endpoint's policy grants nothing, it narrows what others grant; a condition names the account",
-    who: /^Foundation\/Network(S3|DynamoDB)/,
+    who: /^Foundation\/Network(Vpc)?(S3|DynamoDB)/,
     actions: ['dynamodb:*', 's3:*'],
   },
 ];
@@ -105,7 +105,7 @@ export const EVERY_ACTION: readonly Exception[] = [
   },
   {
     why: "an endpoint's policy grants nothing, it narrows what others grant",
-    who: /^Foundation\/Network(S3|DynamoDB)/,
+    who: /^Foundation\/Network(Vpc)?(S3|DynamoDB)/,
     actions: ['dynamodb:*', 's3:*'],
   },
 ];

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hasSample } from '../sample';
 import { ROOT } from './links';
 import { STATEFUL } from './stateful';
 import { at, resources, synthesis, type Resource } from './synthesis';
@@ -159,5 +160,7 @@ test('each entry of the runbook that an alarm names says what it means, where to
   const [, ...entries] = readFileSync(join(ROOT, 'docs/runbook.md'), 'utf8').split(/^## /m);
   const whole = entries.filter((entry) => ['Means', 'Look', 'Do'].every((part) => entry.includes(`**${part}**`)));
   expect([...new Set(named)].filter((name) => !whole.some((entry) => entry.startsWith(name)))).toEqual([]);
-  expect(whole.map((entry) => entry.split('\n')[0]).filter((entry) => !named.includes(entry))).toEqual([]);
+  // A fork may have fewer alarms than the sample.
+  const idle = whole.map((entry) => entry.split('\n')[0]).filter((entry) => !named.includes(entry));
+  expect(hasSample ? idle : []).toEqual([]);
 });

@@ -125,16 +125,25 @@ def test_a_source_that_is_older_than_the_contract_is_read_by_former_names(run):
     assert code == 1 and 'column "note" does not exist' in said, "gold is to follow the contract"
 
 
+def test_without_a_truth_silver_is_compared_with_gold(run, tmp_path):
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"sources": {"things": None}}))
+    code, said = run()
+    assert code == 0 and said.splitlines()[1].split()[:5] == ["things", "-", "3", "3", "0"]
+    code, said = run("update gold.fct_things set amount = 1.51 where id = 1 and is_current")
+    assert code == 1 and "amount Decimal('1.50') in silver, Decimal('1.51') here" in said
+
+
 @pytest.mark.parametrize(
     "change, example",
     [
         (
             "update gold.fct_things set note = null where part = 'b'",
-            "gold: different id=1, part=b: note '' in the",
+            "gold: different id=1, part=b: note '' in",
         ),
         (
             "update gold.fct_things set amount = 1.51 where id = 1 and is_current",
-            "amount Decimal('1.50') in the source",
+            "amount Decimal('1.50') in source",
         ),
         (
             "update gold.fct_things set at = at + interval '1 us' where id = 2",
@@ -145,11 +154,11 @@ def test_a_source_that_is_older_than_the_contract_is_read_by_former_names(run):
         ("delete from things where id = 2", "silver: extra id=2, part=a"),
         (
             "insert into things select * from things where id = 2",
-            "id=2, part=a: 2 rows in the source, 1 here",
+            "id=2, part=a: 2 rows in source, 1 here",
         ),
         (
             "alter table things drop column ok",
-            "silver: different id=1, part=a: ok None in the source, True here",
+            "silver: different id=1, part=a: ok None in source, True here",
         ),
         ("alter table gold.fct_things drop column note", 'UndefinedColumn: column "note" does not exist'),
     ],

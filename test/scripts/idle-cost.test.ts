@@ -24,6 +24,6 @@ test('the table sums up each environment', () => {
   const waf = template(resource('AWS::WAFv2::WebACL', { Rules: [{}, {}] }), resource('AWS::KMS::Key'));
   const table = idleTable({ dev: [], prod: [waf] });
   expect(table).toMatch(/^\| a month +\| price +\| dev +\| prod +\|$/m);
-  expect(table).toMatch(/^\| rules of web ACLs +\| \$1.00 a rule or group +\| 0 +\| 2: \$2.00 +\|$/m);
+  expect(table).toMatch(/^\| rules of web ACLs +\| \$1.00 per rule or group +\| 0 +\| 2: \$2.00 +\|$/m);
   expect(table).toMatch(/^\| \*\*all\*\* +\| +\| \*\*\$0.00\*\* +\| \*\*\$8.00\*\* +\|$/m);
 });

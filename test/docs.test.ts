@@ -25,3 +25,9 @@ function broken(file: string): string[] {
 test.each(files)('the links of %s lead somewhere', (file) => {
   expect(broken(file)).toEqual([]);
 });
+
+test('every decision record stands in the index', () => {
+  const index = prose('docs/decisions/README.md');
+  const records = files.filter((file) => /^docs\/decisions\/\d/.test(file)).map((file) => posix.basename(file));
+  expect(records.filter((record) => !index.includes(`(${record})`))).toEqual([]);
+});

@@ -72,7 +72,8 @@ export class Handler extends LambdaFunction {
       .digest('hex')
       .slice(0, 32);
     acknowledge(role, {
-      'AwsSolutions-IAM5[Resource::*]': 'X-Ray takes traces for all resources only; whatever else is granted on * stands in test/lib/permissions.ts.',
+      'AwsSolutions-IAM5[Resource::*]':
+        'X-Ray takes traces for all resources only; whatever else is granted on * stands in test/lib/permissions.ts.',
     });
     if (props.alarmOnErrors ?? true) {
       props.alarms.watch(this, 'Errors', {

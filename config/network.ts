@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const endpointNames = ['s3', 'dynamodb', 'logs', 'glue', 'redshift-serverless'] as const;
 export type EndpointName = (typeof endpointNames)[number];
 /** Those that stand in route tables, cost nothing, and have no network interface. */
-export const gatewayEndpointNames: readonly EndpointName[] = ['s3', 'dynamodb'];
+const gatewayEndpointNames: readonly EndpointName[] = ['s3', 'dynamodb'];
 
 /** Redshift Serverless under enhanced VPC routing wants three. */
 const ZONES = 3;

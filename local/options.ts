@@ -6,7 +6,7 @@ import { ROOT, SetupError } from './toolchain';
 /** What `npm run local -- …` was asked for. */
 export interface Options {
   /** Orders that the sample company starts with. Default 100,000. */
-  readonly orders: number;
+  readonly size: number;
   /** Stop after the reconciliation. Default: serve the API until Ctrl-C. */
   readonly exit: boolean;
   /** The API's port; the other parts take the ones after it. Default 4500. */
@@ -61,7 +61,7 @@ export function parseOptions(args: readonly string[]): Options {
     );
   }
   return {
-    orders: number('orders', values.orders, 1, 20_000_000),
+    size: number('orders', values.orders, 1, 20_000_000),
     exit: values.exit,
     port: number('port', values.port, 1024, 65_000),
     state: resolve(values.state),

@@ -131,7 +131,7 @@ async function run(options: Options, running: Running): Promise<number> {
 
   const outputs = await deploy(endpoint, options.state, options.port, log('cdk'));
   say('deployed (cdk deploy -c env=local)');
-  await feedSources({ size: options.orders, source, given, endpoint, outputs, say });
+  await feedSources({ size: options.size, source, given, endpoint, outputs, say });
   await runPipeline(endpoint, outputs.PipelineArn, say);
   for (const line of await mergeCounts(endpoint, outputs.RunsTable, sources.flatMap(datasetsOf))) say(line);
   const equal = reconcile(source, given, warehouse, endpoint, started);

@@ -1,11 +1,12 @@
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { environmentNames } from '../../config';
 import { allowed, deadLines, EVERY_ACTION, EVERY_RESOURCE, withoutReason } from './permissions';
 import { headings } from './links';
 import { STATEFUL } from './stateful';
 import { testOfSample } from '../sample';
 import { at, resources, synthesis, synthesize, type Resource, type Synthesis } from './synthesis';
 
-const ENVIRONMENTS = ['local', 'dev', 'staging', 'prod'];
+const ENVIRONMENTS = environmentNames;
 
 /** Other types that carry data for a while, and where each names its key. */
 const ENCRYPTED: typeof STATEFUL = {

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasSample } from '../sample';
+import { environmentNames } from '../../config';
 import { ROOT } from './links';
 import { STATEFUL } from './stateful';
 import { at, resources, synthesis, type Resource } from './synthesis';
 
 /** What may stand in no environment, clause by clause; rules.test.ts has the rules on permissions, logs and alarms. */
 
-const ENVIRONMENTS = ['local', 'dev', 'staging', 'prod'];
+const ENVIRONMENTS = environmentNames;
 
 /** Secrets that nobody here can rotate, by logical ID, and why. */
 const NOT_ROTATED: readonly { readonly which: RegExp; readonly why: string }[] = [

@@ -21,7 +21,7 @@ test.each([
 });
 
 test('defaults: 100,000 orders, port 4500, serve until Ctrl-C', () => {
-  expect(parseOptions([])).toMatchObject({ orders: 100_000, port: 4500, exit: false });
+  expect(parseOptions([])).toMatchObject({ size: 100_000, port: 4500, exit: false });
 });
 
 test('a taken port is named, with the way out', async () => {

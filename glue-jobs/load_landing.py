@@ -17,7 +17,18 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql import types as t
 
-from common import arguments, bronze, contract, json_path, landing, position, quarantine, rules, runs, tables
+from common import (
+    arguments,
+    bronze,
+    contract_file,
+    json_path,
+    landing,
+    position,
+    quarantine,
+    rules,
+    runs,
+    tables,
+)
 from common.contract import Contract
 from common.iceberg import Snapshots
 
@@ -170,7 +181,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     parser = arguments.parser("Loads one extraction of an API into bronze.")
     parser.add_argument("--landing", required=True)
     given, _ = parser.parse_known_args(argv)
-    dataset = contract.load(given.contracts, given.dataset)
+    dataset = contract_file.load(given.contracts, given.dataset)
     session = spark or SparkSession.builder.getOrCreate()
     return runs.finish(load(session, dataset, given.env, given.landing), given.run_id, given.runs_table)
 

@@ -23,7 +23,18 @@ from operator import and_
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
 
-from common import arguments, bronze, contract, landing, position, quarantine, rules, runs, tables
+from common import (
+    arguments,
+    bronze,
+    contract,
+    contract_file,
+    landing,
+    position,
+    quarantine,
+    rules,
+    runs,
+    tables,
+)
 from common.contract import Contract
 from common.iceberg import Snapshots
 from common.merging import merge
@@ -257,7 +268,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
             f"--committed-at {given.committed_at} has no zone; give one, such as {given.committed_at}Z"
         )
     snapshot = Snapshot(given.export_id, given.position, committed_at, given.complete)
-    dataset = contract.load(given.contracts, given.dataset)
+    dataset = contract_file.load(given.contracts, given.dataset)
     session = spark or SparkSession.builder.getOrCreate()
     export = landing.parquet(session, given.export, given.table, given.export_id)
     result = load(session, dataset, given.env, export, snapshot)

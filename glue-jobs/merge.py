@@ -11,7 +11,7 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from common import arguments, contract, runs
+from common import arguments, contract_file, runs
 from common.fold import transform
 from common.merging import merge
 
@@ -23,7 +23,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     parser = arguments.parser("Merges a dataset's bronze into its silver.")
     parser.add_argument("--from-snapshot", type=int)
     given, _ = parser.parse_known_args(argv)
-    dataset = contract.load(given.contracts, given.dataset)
+    dataset = contract_file.load(given.contracts, given.dataset)
     session = spark or SparkSession.builder.getOrCreate()
     result = merge(session, dataset, given.env, given.from_snapshot)
     return runs.finish(result, given.run_id, given.runs_table)

@@ -116,7 +116,7 @@ export async function startEmulator(settings: EmulatorSettings, log: string): Pr
   throw new SetupError(`The emulator did not answer within a minute: see ${log}`);
 }
 
-/** Asks the emulator for what AWS does by itself (`extend_with_own_requests` in `local/emulator.py`). */
+/** Asks the emulator for what AWS does by itself (`local/patches/own_requests.py`). */
 export async function tell(endpoint: string, request: 'snapshot' | 'flush' | 'save', body: object = {}): Promise<void> {
   const answer = await fetch(`${endpoint}/_moraine/${request}`, { method: 'POST', body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`/_moraine/${request} answered ${answer.status}: ${await answer.text()}`);

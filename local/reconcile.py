@@ -28,7 +28,8 @@ from pyiceberg.expressions import And, EqualTo
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "glue-jobs"))
 
-from common.contract import Contract, load_all  # noqa: E402
+from common.contract import Contract  # noqa: E402
+from common.contract_file import load_all  # noqa: E402
 
 SHOWN = 5
 Rows = Callable[[], Iterator[pyarrow.RecordBatch]]

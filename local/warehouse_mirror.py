@@ -21,7 +21,7 @@ from pyiceberg.table import Table
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "glue-jobs"))
 
-from common import contract as declared  # noqa: E402
+from common import contract_file  # noqa: E402
 from common.contract import Contract  # noqa: E402
 
 BOOKKEEPING = {
@@ -63,7 +63,7 @@ def mirror(
 
     `contracts` is the dataset's contract, or the folder or .zip file with the contracts.
     """
-    contract = contracts if isinstance(contracts, Contract) else declared.load(str(contracts), dataset)
+    contract = contracts if isinstance(contracts, Contract) else contract_file.load(str(contracts), dataset)
     table = catalog.load_table((silver_database, dataset))
     with psycopg.connect(warehouse_dsn, options="-c TimeZone=UTC") as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext('silver_mirror'))")

@@ -21,7 +21,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "glue-jobs"))
 
-from common.contract import Column, Contract, ContractError, load_all  # noqa: E402
+from common.contract import Column, Contract, ContractError  # noqa: E402
+from common.contract_file import load_all  # noqa: E402
 
 MODELS = ROOT / "dbt" / "models"
 COMMAND = "npm run generate"

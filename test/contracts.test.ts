@@ -133,7 +133,8 @@ function typescript(file: string): Seen | string {
 const PYTHON = `
 import json, sys
 sys.path.insert(0, "glue-jobs")
-from common.contract import ContractError, parse
+from common.contract import ContractError
+from common.contract_file import parse
 def seen(file):
     try:
         c = parse(file, open(file).read())
@@ -227,7 +228,8 @@ describe('two contracts that nobody could tell apart are named by both readers',
     const program = `
 import sys
 sys.path.insert(0, "glue-jobs")
-from common.contract import ContractError, load_all
+from common.contract import ContractError
+from common.contract_file import load_all
 try:
     print(", ".join(load_all(sys.argv[1])))
 except ContractError as error:

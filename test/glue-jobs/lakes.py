@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.algebra import Change
-from common.contract import Contract, parse
+from common.contract import Contract
+from common.contract_file import parse
 from common.tables import of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from lakes import contract_text
 
-from common.contract import ContractError, load, load_all, parse
+from common.contract import ContractError
+from common.contract_file import load, load_all, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = "contracts/x.odcs.yaml"

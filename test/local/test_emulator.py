@@ -1,4 +1,4 @@
-"""What local/emulator.py changes inside ministack: a new version that moves one of these is told here, by its name."""
+"""What local/patches/ changes inside ministack: a new version that moves one of these is told here, by its name."""
 
 import inspect
 

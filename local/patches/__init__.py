@@ -1,0 +1,35 @@
+"""What the emulator changes inside ministack (pinned in requirements.in), one file a service; each has `extend`.
+
+Nothing else of ours reaches into ministack's internals. What is changed, and why, stands beside each change, and
+test/local/test_emulator.py fails when a new version moves under it. The services themselves are plain modules
+beside this folder.
+"""
+
+from patches import (
+    cloudformation,
+    codebuild,
+    firehose,
+    glue,
+    iam,
+    lambda_runtime,
+    own_requests,
+    rds,
+    redshift,
+    saving,
+    step_functions,
+)
+
+PATCHES = (
+    saving,
+    iam,
+    redshift,
+    glue,
+    firehose,
+    rds,
+    codebuild,
+    step_functions,
+    cloudformation,
+    lambda_runtime,
+    own_requests,
+)
+"""In this order: a later one wraps what an earlier one has put there."""

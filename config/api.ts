@@ -60,7 +60,5 @@ export const api = z
   })
   .prefault({});
 
-/** A caller of the analytics API. */
-export type ApiClient = z.infer<typeof client>;
 /** Whose tokens the analytics API takes. */
 export type TokenSettings = z.infer<typeof tokens>;

@@ -15,10 +15,8 @@ command(async () => {
   const known = COMMANDS.find(({ words }) => words.split(' ').every((word, at) => args[at] === word));
   if (!known) {
     const asked = args.slice(0, 2).filter((arg) => !arg.startsWith('-'));
-    const lines = COMMANDS.map(({ usage }) => `  ${usage}`);
-    throw new SetupError(
-      [`npm run source knows no ${JSON.stringify(asked.join(' ') || 'nothing')}. Known are:`, ...lines].join('\n'),
-    );
+    const known = COMMANDS.map(({ usage }) => usage).join('; ');
+    throw new SetupError(`npm run source knows no ${JSON.stringify(asked.join(' ') || 'nothing')}: use ${known}`);
   }
   process.exit(await known.run(args.slice(known.words.split(' ').length)));
 });

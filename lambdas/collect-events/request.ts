@@ -2,7 +2,7 @@ import type { Envelope } from '../shared/envelope';
 import { lossyNumber } from '../shared/numbers';
 
 /** Events of one request. */
-export const MOST_EVENTS = 500;
+const MOST_EVENTS = 500;
 /** Bytes of one record, Firehose's limit. */
 export const MOST_BYTES = 1000 * 1024;
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { CONTRACT_VERSION, type TableDeclaration } from '../shared/tables';
 
 /** Property: fingerprints of the declarations that the table was brought to, oldest first. */
-export const HISTORY = 'moraine.history';
+const HISTORY = 'moraine.history';
 const HISTORY_LENGTH = 50;
 
 /** The properties that a table gets: what it has, what is declared, and the declaration's place in its history. */

@@ -29,8 +29,8 @@ test.each([
 });
 
 test.each([
-  [[], /^npm run source knows no "nothing"\. Known are:\n {2}npm run source -- new database --name/],
-  [['new', 'rest'], /^npm run source knows no "new rest"\. Known are:\n/],
+  [[], /^npm run source knows no "nothing": use npm run source -- new database --name/],
+  [['new', 'rest'], /^npm run source knows no "new rest": use .*; npm run source -- remove-sample\n$/],
   [['remove-sample', '--all'], /^remove-sample takes no --all: npm run source -- remove-sample\n$/],
   [
     ['new', 'database', '--name', 'shop', ...from],

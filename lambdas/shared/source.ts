@@ -1,19 +1,33 @@
 import { checkRestSource, type RestSource } from './rest-source';
 
 /**
- * A database that is loaded from its snapshot exports.
+ * A database that is loaded from its snapshot exports, from the stream of its changes, or from both.
  * Which instance it is on AWS stands in `config/` (`databases`), for it differs between environments.
  */
 export interface DatabaseSource {
   readonly kind: 'database';
   readonly name: string;
-  readonly engine: 'postgres';
+  /** Only the exports of `postgres` can be loaded: the others need `capture`, which loads their tables as well. */
+  readonly engine: 'postgres' | 'mysql' | 'sqlserver';
   /** Name of the database within the instance. */
   readonly database: string;
   /** Schema of the tables. */
   readonly schema: string;
   /** The datasets, each from the table of its name in `schema`. */
   readonly datasets: readonly string[];
+  /** Capture of its changes as they happen. @default - none: the daily export alone */
+  readonly capture?: ChangeCapture;
+}
+
+/** How the changes of a database are captured. */
+export interface ChangeCapture {
+  /** AWS DMS Serverless, or Firehose's own database source, which AWS calls a preview. @default 'dms' */
+  readonly via?: 'dms' | 'firehose';
+  /**
+   * Raise it when the database's log starts anew: after a restore, or a failover that renumbers. Positions of a higher
+   * epoch are newer than all of a lower one. From 1, for snapshots without a stream have 0. @default 1
+   */
+  readonly epoch?: number;
 }
 
 /** An HTTP endpoint that takes events and puts them on a stream. */

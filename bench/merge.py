@@ -93,7 +93,7 @@ def create(spark: SparkSession, contract: Contract, rows: int) -> None:
         spark.sql(f"create namespace if not exists lake.{ENVIRONMENT}_{layer}")
     spark.sql(
         f"create table {names.bronze} ({columns}, _op string, _position string, _committed_at timestamp, "
-        "_ingested_at timestamp, _missing string, _origin string) using iceberg "
+        "_ingested_at timestamp, _missing string, _origin string, _previous_key string, _rest string) using iceberg "
         "partitioned by (days(_ingested_at))"
     )
     spark.sql(

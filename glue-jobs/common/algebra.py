@@ -6,11 +6,11 @@ Stamps (see position.py) decide who wins; at equal stamps the greater value wins
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
-from common.position import NEVER, emptied, is_empty, of_stamp, told
+from common.position import NEVER, emptied, following, is_empty, of_stamp, told
 
 Key = tuple
 Cell = tuple[str, Any]
@@ -18,12 +18,16 @@ Cell = tuple[str, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """What a source told: `upsert` (values may lack columns), `delete`, or `truncate` (key is None)."""
+    """What a source told: `upsert` (values may lack columns), `delete`, or `truncate` (key is None).
+
+    An upsert with `previous_key` moved a row: see `halves`.
+    """
 
     op: str
     position: str
     key: Key | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    previous_key: Key | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,14 @@ class State:
     tombstone_floor: str = NEVER
 
 
+def halves(change: Change) -> list[Change]:
+    """A change of a key as what it is: a delete of the old key, and an upsert of the new one at the next ordinal."""
+    if change.previous_key is None:
+        return [change]
+    arrival = replace(change, position=following(change.position), previous_key=None)
+    return [Change("delete", change.position, change.previous_key), arrival]
+
+
 def of(change: Change, columns: tuple[str, ...]) -> State:
     """The change as a state of its own. Raises ValueError for an unknown operation."""
     match change.op:
@@ -97,7 +109,7 @@ def join(one: State, other: State) -> State:
 
 def fold(changes: Iterable[Change], columns: tuple[str, ...]) -> State:
     """What a batch of changes says, taken together."""
-    return reduce(join, (of(change, columns) for change in changes), State(columns))
+    return reduce(join, (of(half, columns) for change in changes for half in halves(change)), State(columns))
 
 
 def apply(state: State, changes: Iterable[Change]) -> tuple[State, list[Change]]:
@@ -106,7 +118,7 @@ def apply(state: State, changes: Iterable[Change]) -> tuple[State, list[Change]]
     A change at or below the tombstone floor whose key is absent can't be told from a ghost (its tombstone may
     have been purged): it is too late and never enters.
     """
-    changes = list(changes)
+    changes = [half for change in changes for half in halves(change)]
     late = [
         change
         for change in changes

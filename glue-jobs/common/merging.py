@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from common import iceberg, progress, quarantine, runs, tables
+from common import iceberg, moves, progress, quarantine, runs, tables
 from common.contract import Contract
 from common.fold import fault, transform
 from common.iceberg import Snapshots
@@ -88,7 +88,7 @@ def _merge_once(
             f"{names.bronze}: snapshot {start}, after which to merge, is not in its history; "
             "merge with --from-snapshot 0 to read all of it"
         )
-    changes = increment(spark, names.bronze, start, bronze.current).withColumn("_fault", fault(dataset))
+    changes = _changes(spark, dataset, names.bronze, start, bronze.current)
     batch = _measure(changes)
     absent = _absent_keys(spark, changes, dataset, names.silver, done, batch)
     quarantined = 0
@@ -117,6 +117,11 @@ def _merge_once(
     return _result(dataset, after, batch, summary, deleted, quarantined)
 
 
+def _changes(spark: SparkSession, dataset: Contract, bronze: str, start: int | None, end: int) -> DataFrame:
+    """What was appended to bronze, moves split, each change with its `_fault`."""
+    return moves.split(increment(spark, bronze, start, end), dataset).withColumn("_fault", fault(dataset))
+
+
 def _sound_times(spark: SparkSession, silver: str) -> Progress:
     """Silver's progress, after rows with too old a `_merged_at` (see Progress.restamp) have got a new one."""
     done = progress.read(Snapshots(spark, silver))
@@ -137,7 +142,7 @@ def _measure(changes: DataFrame) -> Batch:
     good = f.col("_fault").isNull()
     truncate = f.col("_op") == "truncate"
     row = changes.agg(
-        f.count("*").alias("rows"),
+        f.count_if(~f.col(moves.DEPARTED)).alias("rows"),
         f.count_if(~good).alias("faulty"),
         f.max(f.when(good & truncate, f.col("_position"))).alias("truncate"),
         f.min(f.when(good & ~truncate, f.col("_position"))).alias("oldest"),
@@ -190,12 +195,12 @@ def _quarantine(
     through = quarantine.consumed(Snapshots(spark, names.quarantine), dataset.dataset)
     rejected = changes.where("_fault is not null")
     if through is not None and bronze.between(through, start):
-        later = increment(spark, names.bronze, through, bronze.current).withColumn("_fault", fault(dataset))
+        later = _changes(spark, dataset, names.bronze, through, bronze.current)
         later = later if absent is None else _mark_late(later, absent, dataset, done.tombstone_floor)
         unreported = later.where("_fault is not null")
     else:
         unreported = rejected
-    payload = f.to_json(f.struct(*[column.name for column in dataset.columns], "_op", "_missing"))
+    payload = f.to_json(f.struct(*[column.name for column in dataset.columns], "_op", "_missing", "_previous_key"))
     column_name = f.nullif(f.regexp_extract("_fault", "^([a-z0-9_]+): ", 1), f.lit(""))
     shaped = unreported.select(
         f.col("_fault").alias("reason"),

@@ -41,6 +41,12 @@ def parse(text: str) -> Position:
     return Position(*(int(part) for part in text.split(".")))
 
 
+def following(position: str) -> str:
+    """The position with the next ordinal. Raises ValueError when the text is no position."""
+    epoch, log, ordinal = parse(position)
+    return make(epoch, log, ordinal + 1)
+
+
 def told(position: str) -> str:
     """The stamp of what a change at this position says."""
     return position

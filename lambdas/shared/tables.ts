@@ -68,6 +68,8 @@ export function bronzeTable(contract: Contract): TableDeclaration {
       column('_ingested_at', 'timestamptz', 'When the platform took it.'),
       column('_missing', 'string', 'Columns that the change does not carry, comma-separated; empty if it carries all.'),
       column('_origin', 'string', 'Where exactly it came from; two deliveries of one change have one origin.'),
+      column('_previous_key', 'string', 'The key that the row had before the change, JSON; null if it kept its key.'),
+      column('_rest', 'string', 'What the source told and the contract does not know, JSON; null if nothing.'),
     ],
     partition: { column: '_ingested_at', transform: 'day' },
     properties: { ...HOUSEKEEPING, ...contractProperties(contract) },

@@ -27,7 +27,9 @@ def changes(draw, truncates: bool = True, positions: int = 12):
     if kind == "delete":
         return Change("delete", position, key)
     carried = draw(st.sets(st.sampled_from(COLUMNS)) | st.just(set(COLUMNS)))
-    return Change("upsert", position, key, {name: draw(VALUES[name]) for name in COLUMNS if name in carried})
+    values = {name: draw(VALUES[name]) for name in COLUMNS if name in carried}
+    previous = draw(st.none() | KEYS) if kind == "upsert" else None
+    return Change("upsert", position, key, values, None if previous == key else previous)
 
 
 def logs(size: int = 20, **options):
@@ -44,7 +46,13 @@ def replayed(log: list[Change]) -> dict:
     table: dict = {}
     written: dict = {}
     ranks = {"upsert": 0, "delete": 1, "truncate": 2}
-    for change in sorted(log, key=lambda each: (each.position, ranks[each.op])):
+    plain = []
+    for change in log:
+        if change.previous_key is not None:
+            plain.append(Change("delete", change.position, change.previous_key))
+        position = change.position if change.previous_key is None else make(*bump(change.position))
+        plain.append(Change(change.op, position, change.key, change.values))
+    for change in sorted(plain, key=lambda each: (each.position, ranks[each.op])):
         if change.op == "truncate":
             table.clear()
         elif change.op == "delete":
@@ -56,6 +64,11 @@ def replayed(log: list[Change]) -> dict:
                 row[name] = _greater(row[name], value) if tie else value
                 written[change.key, name] = change.position
     return {key: (row, set(row) == set(COLUMNS)) for key, row in table.items()}
+
+
+def bump(position: str) -> tuple[int, int, int]:
+    epoch, log, ordinal = (int(part) for part in position.split("."))
+    return epoch, log, ordinal + 1
 
 
 def _greater(one, other):

@@ -16,7 +16,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 ENVIRONMENT = "test"
 BOOKKEEPING = {
     "bronze": "_op string, _position string, _committed_at timestamp, _ingested_at timestamp, "
-    "_missing string, _origin string",
+    "_missing string, _origin string, _previous_key string, _rest string",
     "silver": "_position string, _is_deleted boolean, _incomplete boolean, _merged_at timestamp, "
     "_column_positions map<string,string>",
     "quarantine": "dataset string, reason string, column_name string, payload string, _position string, "
@@ -120,7 +120,16 @@ def row_of(contract: Contract, change: Change, origin: str = "test") -> dict:
         "_ingested_at": START,
         "_missing": ",".join(missing) or None,
         "_origin": origin,
+        "_previous_key": previous_key(contract, change),
     }
+
+
+def previous_key(contract: Contract, change: Change) -> str | None:
+    if change.previous_key is None:
+        return None
+    return json.dumps(
+        {name: str(value) for name, value in zip(contract.key, change.previous_key, strict=True)}
+    )
 
 
 def append(lake, changes: list[Change] | list[dict]) -> None:

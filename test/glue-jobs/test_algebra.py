@@ -102,10 +102,17 @@ def test_ties_take_the_greater_value_and_null_is_the_least():
 
 
 def test_a_key_inserted_and_moved_away_ends_dead():
-    log = [upsert(1, 1, a=1, b="x", c=True), Change("delete", make(0, 1, 1), (1,))]
-    log.append(Change("upsert", make(0, 1, 2), (2,), {"a": 1, "b": "x", "c": True}))
-    state = fold(log, COLUMNS)
+    moved = Change("upsert", make(0, 1, 2), (2,), {"a": 1, "b": "x", "c": True}, previous_key=(1,))
+    state = fold([upsert(1, 1, a=1, b="x", c=True), moved], COLUMNS)
     assert state.rows[1,].deleted and not state.rows[2,].deleted
+
+
+def test_a_row_that_moves_on_and_comes_back_lives_where_it_came_to():
+    there = Change("upsert", p(2), (2,), {"a": 1, "b": "x", "c": True}, previous_key=(1,))
+    back = Change("upsert", p(3), (1,), {"a": 1, "b": "x", "c": True}, previous_key=(2,))
+    for log in ([there, back], [back, there]):
+        state = fold([upsert(1, 1, a=1, b="x", c=True), *log], COLUMNS)
+        assert state.rows[2,].deleted and not state.rows[1,].deleted
 
 
 def test_a_change_below_the_tombstone_floor_for_an_absent_key_is_too_late():

@@ -55,7 +55,10 @@ def random_log(generator: random.Random, contract, size: int) -> list[Change]:
         else:
             carried = names if kind < 0.6 else generator.sample(names, generator.randint(0, len(names)))
             values = {name: generator.choice(VALUES[name]) for name in carried}
-            log.append(Change("upsert", position, key, values))
+            other = generator.randint(1, 5)
+            moves = kind > 0.85 and other != number
+            previous = (other,) if len(contract.key) == 1 else (key[0], other)
+            log.append(Change("upsert", position, key, values, previous if moves else None))
     return log
 
 

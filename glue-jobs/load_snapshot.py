@@ -4,7 +4,8 @@ Arguments: the common ones (common/arguments.py) and
   --export URI           root of the export, such as s3://bucket/prefix/<export id>/
   --table NAME           <database>/<schema>.<table>, the folder below it; everything in it is read
   --export-id ID         identifies the load: bronze takes an export's rows once
-  --position POSITION    of the snapshot (common/position.py)
+  --position POSITION    of the snapshot (common/position.py); with log position 0, the stream beside it decides
+                         (common/handover.py)
   --committed-at TIME    of the snapshot, ISO 8601 with zone
   --complete true|false  false: the export may lack rows, so it deletes none
 Result: export_rows, bronze_rows appended, changed (upserts), deleted, quarantined, duplicates (equal rows
@@ -28,6 +29,7 @@ from common import (
     bronze,
     contract,
     contract_file,
+    handover,
     landing,
     position,
     quarantine,
@@ -187,6 +189,8 @@ def load(
     if loaded := Snapshots(spark, names.bronze).find(identity):
         return json.loads(loaded[tables.COUNTS]) | {"skipped": True}
     merge(spark, dataset, environment)
+    place = handover.of_snapshot(spark, names.bronze, snapshot.position, snapshot.committed_at)
+    snapshot = replace(snapshot, position=place)
     silver = spark.table(names.silver)
     if export is None:
         require_empty(silver, dataset, snapshot, names.bronze)

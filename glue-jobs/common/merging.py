@@ -200,7 +200,9 @@ def _quarantine(
         unreported = later.where("_fault is not null")
     else:
         unreported = rejected
-    payload = f.to_json(f.struct(*[column.name for column in dataset.columns], "_op", "_missing", "_previous_key"))
+    payload = f.to_json(
+        f.struct(*[column.name for column in dataset.columns], "_op", "_missing", "_previous_key")
+    )
     column_name = f.nullif(f.regexp_extract("_fault", "^([a-z0-9_]+): ", 1), f.lit(""))
     shaped = unreported.select(
         f.col("_fault").alias("reason"),

@@ -29,6 +29,11 @@ export function formatPosition(position: Position): string {
 /** A time as a log position: microseconds since 1970 UTC. */
 export const micros = (time: Date): bigint => BigInt(time.getTime()) * 1000n;
 
-/** Position of what a snapshot tells when no stream runs beside it: epoch 0, the snapshot's creation time. */
-export const snapshotPosition = (created: Date): string =>
-  formatPosition({ epoch: 0n, log: micros(created), ordinal: 0n });
+/**
+ * Position of what a snapshot tells. Without a stream beside it: epoch 0, the snapshot's creation time. Beside one: the
+ * beginning of the stream's epoch, which `load_snapshot` moves on to what the snapshot is sure to have seen.
+ */
+export const snapshotPosition = (created: Date, streamEpoch?: number): string =>
+  streamEpoch === undefined
+    ? formatPosition({ epoch: 0n, log: micros(created), ordinal: 0n })
+    : formatPosition({ epoch: BigInt(streamEpoch), log: 0n, ordinal: 0n });

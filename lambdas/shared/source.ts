@@ -30,6 +30,9 @@ export interface ChangeCapture {
   readonly epoch?: number;
 }
 
+/** The epoch of a source's stream; undefined when its changes are not captured. */
+export const streamEpoch = ({ capture }: DatabaseSource): number | undefined => capture && (capture.epoch ?? 1);
+
 /** An HTTP endpoint that takes events and puts them on a stream. */
 export interface CollectorSource {
   readonly kind: 'collector';

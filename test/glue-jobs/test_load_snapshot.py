@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import load_snapshot as job
 import pytest
-from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
+from lakes import ENVIRONMENT, append, contract_of, contract_text, row_of, silver
 
 from common.algebra import Change
 from common.contract import ContractError
@@ -294,3 +294,37 @@ def test_deletes_of_an_export_are_its_own(loader):
         rows, spark.table(loader.lake.silver), CONTRACT, snapshot, [], snapshot.committed_at
     )
     assert changes.schema.fieldNames() == spark.table(loader.lake.bronze).schema.fieldNames()
+
+
+def stream(lake, *told, committed_at=datetime(2025, 12, 30, tzinfo=UTC)):
+    """What a stream of epoch 1 told: (log position, key, amount; None: deleted)."""
+    changes = [
+        Change("delete", make(1, log), (key,))
+        if amount is None
+        else Change("upsert", make(1, log), (key,), {"amount": Decimal(amount), "note": None})
+        for log, key, amount in told
+    ]
+    rows = [row_of(CONTRACT, change) for change in changes]
+    append(lake, [{**row, "_committed_at": committed_at, "_ingested_at": committed_at} for row in rows])
+
+
+def test_from_snapshot_to_stream_the_stream_wins_wherever_both_speak(loader):
+    loader.run("e0", p(10), [(1, "1.00", None), (2, "2.00", None), (3, "3.00", None)])
+    during = datetime(2025, 12, 31, 23, 0, tzinfo=UTC)
+    stream(loader.lake, (70, 1, "1.50"), (80, 2, None), (90, 4, "4.00"), committed_at=during)
+    # Taken before those changes: 1 as it was, 2 still there, 4 not yet; 3 was deleted before the capture began.
+    result = loader.run("e1", make(1, 0), [(1, "1.00", None), (2, "2.00", None), (5, "5.00", None)])
+    assert result["position"] == make(1, 0)
+    assert alive(loader) == {1: "1.50", 4: "4.00", 5: "5.00"}
+    stream(loader.lake, (100, 5, "5.50"), (60, 3, None), committed_at=during)
+    merge(loader.lake.spark, CONTRACT, ENVIRONMENT)
+    assert alive(loader) == {1: "1.50", 4: "4.00", 5: "5.50"}
+
+
+def test_a_later_snapshot_mends_what_the_stream_has_lost_and_takes_back_nothing(loader):
+    stream(loader.lake, (10, 1, "1.00"), (20, 2, "2.00"), (25, 3, "3.00"), (30, 7, "7.00"))
+    stream(loader.lake, (40, 1, "1.50"), (50, 9, "9.00"), committed_at=datetime(2025, 12, 31, 12, tzinfo=UTC))
+    # Lost: 2 became 2.50, 3 was deleted, both long ago. 9 came while the snapshot's day was running.
+    result = loader.run("e1", make(1, 0), [(1, "1.00", None), (2, "2.50", None), (7, "7.00", None)])
+    assert result["position"] == make(1, 30)
+    assert alive(loader) == {1: "1.50", 2: "2.50", 7: "7.00", 9: "9.00"}

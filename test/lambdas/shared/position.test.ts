@@ -31,6 +31,12 @@ it('takes a snapshot’s time in microseconds', () => {
   );
 });
 
+it('puts a snapshot beside a stream at the beginning of its epoch, after every snapshot without one', () => {
+  const beside = snapshotPosition(new Date('2026-11-20T04:05:06.789Z'), 1);
+  expect(beside).toBe('0001.00000000000000000000000000.00000000000000000000');
+  expect(beside > snapshotPosition(new Date('2999-01-01T00:00:00Z'))).toBe(true);
+});
+
 it.each([
   [() => formatPosition({ epoch: 10000n, log: 0n, ordinal: 0n }), 'epoch is 10000; a whole number of at most 4 digits'],
   [() => formatPosition({ epoch: 0n, log: -1n, ordinal: 0n }), 'log is -1'],

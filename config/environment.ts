@@ -74,6 +74,20 @@ const fields = z.strictObject({
       concurrentRuns: z.int().min(1).max(50).default(4),
       /** Minutes after which a job run is stopped. @default 60 */
       timeoutMinutes: z.int().min(5).max(2880).default(60),
+      /**
+       * The merge as a job that never ends, for silver that is seconds behind its streams. It costs its workers day and
+       * night. @default - none: the pipeline merges what streams have brought
+       */
+      microBatches: z
+        .strictObject({
+          /** Seconds from the start of a round over the streamed datasets to the next. @default 5 */
+          everySeconds: z.int().min(1).max(3600).default(5),
+          /** @default 'G.1X' */
+          workerType: z.enum(['G.025X', 'G.1X', 'G.2X', 'G.4X', 'G.8X']).default('G.1X'),
+          /** @default 2 */
+          workers: z.int().min(2).max(100).default(2),
+        })
+        .optional(),
     })
     .prefault({}),
   warehouse: z

@@ -10,7 +10,13 @@ export const prod = {
   apis: { exchange_rates: { url: 'https://rates.example.com/v1' } },
   snapshotType: 'automated',
   exportPollSeconds: 60,
-  spark: { workerType: 'G.2X', workers: 5, concurrentRuns: 10, timeoutMinutes: 240 },
+  spark: {
+    workerType: 'G.2X',
+    workers: 5,
+    concurrentRuns: 10,
+    timeoutMinutes: 240,
+    microBatches: { everySeconds: 5, workerType: 'G.1X', workers: 2 },
+  },
   // The company decides by these numbers: a busy day tells us, and does not stop them.
   warehouse: { baseCapacity: 16, maxCapacity: 64, dailyUsageLimit: { rpuHours: 128, action: 'emit-metric' } },
   api: { rateLimit: 100, burstLimit: 200, requestsPerFiveMinutesPerAddress: 15_000 },

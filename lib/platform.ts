@@ -15,6 +15,7 @@ import { EventCollector } from './event-collector';
 import { EventStream } from './event-stream';
 import { LakeQueries } from './lake-queries';
 import { Marts } from './marts';
+import { MicroBatches } from './micro-batches';
 import { networkOf } from './network';
 import { Pipeline } from './pipeline';
 import { RestExtract } from './rest-extract';
@@ -93,6 +94,7 @@ export class PlatformStage extends Stage {
 
     const transformation = this.stack('Transformation');
     const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs });
+    if (jobs.mergeStream) new MicroBatches(transformation, 'MicroBatches', { ...basis, job: jobs.mergeStream });
     const { build } = new Marts(transformation, 'Marts', { ...basis, vpc, warehouse, catalogue, serving, wheels });
     const { publish } = serving;
     const pipeline = new Pipeline(transformation, 'Pipeline', { ...basis, exports, extract, jobs, build, publish });

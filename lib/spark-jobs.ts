@@ -7,6 +7,8 @@ import {
   GlueVersion,
   JobBookmarksEncryption,
   PySparkEtlJob,
+  type PySparkEtlJobProps,
+  PySparkStreamingJob,
   S3Encryption,
   SecurityConfiguration,
   WorkerType,
@@ -16,6 +18,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
+import { streamedDatasets } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
@@ -24,14 +27,20 @@ import { Logs } from './logs';
 import { REST_PREFIX } from './rest-extract';
 
 const ROOT = join(__dirname, '..');
-const WORKERS: Record<Environment['spark']['workerType'], WorkerType> = {
+type WorkerName = NonNullable<Environment['spark']['microBatches']>['workerType'];
+const WORKERS: Record<WorkerName, WorkerType> = {
+  // A quarter of a DPU, for streaming jobs only.
+  'G.025X': WorkerType.G_025X,
   'G.1X': WorkerType.G_1X,
   'G.2X': WorkerType.G_2X,
   'G.4X': WorkerType.G_4X,
   'G.8X': WorkerType.G_8X,
 };
+/** A resident run ends after so long, and the next takes over: by then it has this day's code and settings. */
+const RESIDENT = Duration.days(1);
 const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3';
 
+type CommonProps = Omit<PySparkEtlJobProps, 'workerConfiguration'>;
 type Grants = Partial<Record<Layer, CatalogueAccess>>;
 /** What `glue-jobs/common/merging.py` needs. */
 const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', staging: 'define' };
@@ -48,22 +57,24 @@ export interface SparkJobsProps extends Basis {
 
 /**
  * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze), `loadLanding` (pages of an
- * API to bronze) and `merge` (bronze to silver), each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
- * `spark.concurrentRuns` wait in Glue's queue.
+ * API to bronze), `merge` (bronze to silver) and, with `spark.microBatches`, `mergeStream` (the same as a resident job), each
+ * the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
+ * `spark.concurrentRuns` wait in Glue's queue; the resident job has one run.
  * @see https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
  */
 export class SparkJobs extends Construct {
   readonly loadSnapshot: PySparkEtlJob;
   readonly loadLanding: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
-  private readonly common: Asset;
+  readonly mergeStream?: PySparkStreamingJob;
+  private readonly modules: Asset;
   private readonly contracts: Asset;
   private readonly security: SecurityConfiguration;
 
   constructor(scope: Construct, id: string, props: SparkJobsProps) {
     super(scope, id);
     // Zipped with the folder `common/` at the root, as an import of it wants.
-    this.common = new Asset(this, 'Common', {
+    this.modules = new Asset(this, 'Common', {
       path: join(ROOT, 'glue-jobs'),
       ignoreMode: IgnoreMode.GIT,
       exclude: ['/*', '!/common', '__pycache__'],
@@ -91,23 +102,45 @@ export class SparkJobs extends Construct {
 
     const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);
+
+    const { microBatches } = props.environment.spark;
+    const datasets = streamedDatasets(props.platform.sources);
+    if (microBatches && datasets.length > 0) {
+      this.mergeStream = new PySparkStreamingJob(this, 'MergeStream', {
+        ...this.common('merge_stream', merger, props, {
+          '--datasets': datasets.join(','),
+          '--every': String(microBatches.everySeconds),
+          '--seconds': String(RESIDENT.toSeconds()),
+          '--run-id': 'micro-batches',
+        }),
+        workerConfiguration: workers(microBatches.workerType, microBatches.workers),
+        maxConcurrentRuns: 1,
+        timeout: RESIDENT.plus(Duration.hours(1)),
+      });
+    }
   }
 
   private job(id: string, script: string, role: Role, props: SparkJobsProps): PySparkEtlJob {
     const { spark } = props.environment;
-    this.contracts.grantRead(role);
     return new PySparkEtlJob(this, id, {
+      ...this.common(script, role, props),
+      workerConfiguration: workers(spark.workerType, spark.workers),
+      maxConcurrentRuns: spark.concurrentRuns,
+      jobRunQueuingEnabled: true,
+      timeout: Duration.minutes(spark.timeoutMinutes),
+    });
+  }
+
+  private common(script: string, role: Role, props: SparkJobsProps, more: Record<string, string> = {}): CommonProps {
+    this.contracts.grantRead(role);
+    return {
       // Holds no state, so a name of our own costs nothing, and operators find `moraine-prod-merge`.
       jobName: `moraine-${props.environment.name}-${script}`,
       description: `glue-jobs/${script}.py`,
       script: Code.fromAsset(join(ROOT, 'glue-jobs', `${script}.py`)),
-      extraPythonFiles: [Code.fromBucket(this.common.bucket, this.common.s3ObjectKey)],
+      extraPythonFiles: [Code.fromBucket(this.modules.bucket, this.modules.s3ObjectKey)],
       role,
       glueVersion: GlueVersion.V5_1,
-      workerConfiguration: { workerType: WORKERS[spark.workerType], numberOfWorkers: spark.workers },
-      maxConcurrentRuns: spark.concurrentRuns,
-      jobRunQueuingEnabled: true,
-      timeout: Duration.minutes(spark.timeoutMinutes),
       securityConfiguration: this.security,
       defaultArguments: {
         '--conf': sparkConf(props.catalogue.lake.bucketName),
@@ -119,8 +152,9 @@ export class SparkJobs extends Construct {
         '--contracts': this.contracts.s3ObjectUrl,
         '--env': props.environment.name,
         '--runs-table': props.runs.tableName,
+        ...more,
       },
-    });
+    };
   }
 
   private role(id: string, grants: Grants, props: SparkJobsProps): Role {
@@ -152,13 +186,18 @@ export class SparkJobs extends Construct {
       'AwsSolutions-IAM5[Resource::*]': 'PutMetricData knows no resources; the condition allows one namespace.',
     });
     acknowledgeResource(role, logs, 'Glue names the log groups of its jobs.');
-    acknowledgeResource(role, this.common.bucket.arnForObjects('*'), "CDK's own grant on the bucket of its assets.");
+    acknowledgeResource(role, this.modules.bucket.arnForObjects('*'), "CDK's own grant on the bucket of its assets.");
     for (const [layer, access] of Object.entries(grants) as [Layer, CatalogueAccess][]) {
       props.catalogue.grant(role, layer, access);
     }
     return role;
   }
 }
+
+const workers = (type: WorkerName, numberOfWorkers: number) => ({
+  workerType: WORKERS[type],
+  numberOfWorkers,
+});
 
 /**
  * Where Glue writes what its jobs say, below `/output` and `/error`.

@@ -14,6 +14,9 @@ interface Price {
   readonly count: (type: string, properties: Record<string, unknown>) => number;
 }
 
+/** Data processing units of a worker. */
+const DPUS: Record<string, number> = { 'G.025X': 0.25, 'G.1X': 1, 'G.2X': 2, 'G.4X': 4, 'G.8X': 8 };
+
 const ofType =
   (wanted: string) =>
   (type: string): number =>
@@ -28,6 +31,15 @@ export const prices: readonly Price[] = [
     dollars: 0.01 * HOURS,
     count: (type, { VpcEndpointType, SubnetIds }) =>
       type === 'AWS::EC2::VPCEndpoint' && VpcEndpointType === 'Interface' ? length(SubnetIds) : 0,
+  },
+  {
+    what: 'resident merge',
+    unit: 'DPU',
+    dollars: 0.44 * HOURS,
+    count: (type, { Command, WorkerType, NumberOfWorkers }) =>
+      type === 'AWS::Glue::Job' && (Command as { Name: string }).Name === 'gluestreaming'
+        ? Number(NumberOfWorkers) * DPUS[String(WorkerType)]
+        : 0,
   },
   { what: 'web ACLs', unit: 'ACL', dollars: 5, count: ofType('AWS::WAFv2::WebACL') },
   {

@@ -5,11 +5,12 @@ ignored.
 import argparse
 
 
-def parser(description: str) -> argparse.ArgumentParser:
+def parser(description: str, dataset: bool = True) -> argparse.ArgumentParser:
     """A parser with the common arguments; a job adds its own and calls `parse_known_args`."""
     made = argparse.ArgumentParser(description=description, allow_abbrev=False)
     made.add_argument("--env", required=True, help="environment, the prefix of database names")
-    made.add_argument("--dataset", required=True)
+    if dataset:
+        made.add_argument("--dataset", required=True)
     made.add_argument("--run-id", required=True, help="the pipeline's execution name")
     made.add_argument("--contracts", required=True, help="folder, .zip or s3://….zip of contracts")
     made.add_argument("--runs-table", help="DynamoDB table of run records; nothing is recorded without it")

@@ -114,6 +114,8 @@ def _merge_once(
         with iceberg.settings(spark, SETTINGS):
             iceberg.commit_with(spark, after.properties() | token, lambda: spark.sql(statement))
         summary = Snapshots(spark, names.silver).find(token) or {}
+    if absent is not None:
+        absent.unpersist()
     return _result(dataset, after, batch, summary, deleted, quarantined)
 
 

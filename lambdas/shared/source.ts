@@ -54,6 +54,12 @@ export function datasetsOf(source: Source): readonly string[] {
   }
 }
 
+/** The datasets that arrive as they happen, not only when the pipeline fetches them. */
+export const streamedDatasets = (sources: readonly Source[]): string[] =>
+  sources
+    .filter((source) => (source.kind === 'database' ? source.capture : source.kind === 'collector'))
+    .flatMap(datasetsOf);
+
 /**
  * Sources as declared, checked against the contracts.
  * @throws Error when a source names an unknown dataset, or a dataset has no source or two.

@@ -165,14 +165,42 @@ describe('RestApi', () => {
 
 describe('SparkJobs', () => {
   test('run on Glue 5.1 with the sizes of the environment', () => {
-    of('Transformation', 'prod').allResourcesProperties('AWS::Glue::Job', {
-      GlueVersion: '5.1',
-      WorkerType: 'G.2X',
-      NumberOfWorkers: 5,
-      Timeout: 240,
-      ExecutionProperty: { MaxConcurrentRuns: 10 },
-      JobRunQueuingEnabled: true,
+    const jobs = of('Transformation', 'prod');
+    for (const name of ['load_snapshot', 'load_landing', 'merge']) {
+      jobs.hasResourceProperties('AWS::Glue::Job', {
+        Name: `moraine-prod-${name}`,
+        Command: { Name: 'glueetl' },
+        GlueVersion: '5.1',
+        WorkerType: 'G.2X',
+        NumberOfWorkers: 5,
+        Timeout: 240,
+        ExecutionProperty: { MaxConcurrentRuns: 10 },
+        JobRunQueuingEnabled: true,
+      });
+    }
+  });
+
+  test('the resident merge runs once at a time, ends after a day, and is started again within a minute', () => {
+    const resident = of('Transformation', 'prod');
+    resident.hasResourceProperties('AWS::Glue::Job', {
+      Name: 'moraine-prod-merge_stream',
+      Command: { Name: 'gluestreaming' },
+      DefaultArguments: Match.objectLike({ '--datasets': Match.stringLikeRegexp('web_events'), '--seconds': '86400' }),
+      WorkerType: 'G.1X',
+      ExecutionProperty: { MaxConcurrentRuns: 1 },
     });
+    resident.hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'rate(1 minute)',
+      Target: Match.objectLike({ RetryPolicy: Match.objectLike({ MaximumRetryAttempts: 0 }) }),
+    });
+  });
+
+  test('without micro-batches there is no resident job', () => {
+    expect(
+      of('Transformation', 'dev').findResources('AWS::Glue::Job', {
+        Properties: { Command: { Name: 'gluestreaming' } },
+      }),
+    ).toEqual({});
   });
 
   test('a snapshot load merges first, so it may do all that a merge may', () => {

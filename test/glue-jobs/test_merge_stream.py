@@ -1,0 +1,54 @@
+"""The merge as a resident job: what arrives while it runs is merged, and one dataset's trouble is not the others'."""
+
+import threading
+
+import merge_stream as job
+import pytest
+from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
+
+from common.algebra import Change
+from common.position import make
+
+COLUMNS = [("id", "bigint", "key"), ("note", "varchar(9)", "")]
+
+
+def upsert(number, key, note):
+    return Change("upsert", make(1, number), (key,), {"note": note})
+
+
+@pytest.fixture
+def lakes(make_lake, tmp_path):
+    made = {}
+    for name in ("notes", "letters"):
+        (tmp_path / f"{name}.odcs.yaml").write_text(contract_text(name, COLUMNS))
+        made[name] = make_lake(contract_of(name, COLUMNS))
+    return made
+
+
+def run(lakes, folder, datasets, seconds, **more):
+    arguments = {"env": ENVIRONMENT, "run-id": "r", "contracts": str(folder), "datasets": datasets}
+    arguments |= {"seconds": str(seconds), "every": "0.2"} | more
+    argv = [each for name, value in arguments.items() for each in (f"--{name}", value)]
+    return job.main(argv, next(iter(lakes.values())).spark)
+
+
+def notes(lake):
+    return {key[0]: values["note"] for key, (values, *_) in silver(lake).items()}
+
+
+def test_what_arrives_while_it_runs_is_merged(lakes, tmp_path):
+    append(lakes["notes"], [upsert(1, 1, "old"), upsert(1, 2, "stays")])
+    arrive = threading.Timer(4, lambda: append(lakes["notes"], [upsert(2, 1, "new"), upsert(3, 3, "came")]))
+    arrive.start()
+    result = run(lakes, tmp_path, "notes,letters", 15)
+    arrive.join()
+    assert notes(lakes["notes"]) == {1: "new", 2: "stays", 3: "came"}
+    assert result["batches"] == 2 and result["failures"] == 0 and result["rounds"] > 2
+
+
+def test_a_dataset_that_cannot_be_merged_does_not_hold_up_the_others_and_is_told_in_the_end(lakes, tmp_path):
+    lakes["notes"].spark.sql(f"drop table {lakes['notes'].silver}")
+    append(lakes["letters"], [upsert(1, 1, "a")])
+    with pytest.raises(Exception, match="notes"):
+        run(lakes, tmp_path, "notes,letters", 60)
+    assert notes(lakes["letters"]) == {1: "a"}

@@ -11,19 +11,30 @@ import type { Outputs } from './deploy';
 import { credentials, REGION, signer, tell } from './parts';
 import type { Postgres } from './postgres';
 
-/** What playing the source company needs. */
-export interface Feed {
+/** What filling the databases of the source company needs. */
+export interface Fill {
   /** How large the company starts: rows of its largest dataset. */
   readonly size: number;
   readonly source: Postgres;
   /** The databases that are not ours. */
   readonly given: Given;
-  readonly endpoint: string;
-  readonly outputs: Outputs;
   readonly say: (line: string) => void;
 }
 
-/** Plays the source company: rows in its databases and a snapshot of each, events to the collectors, days in the APIs. */
+/** What playing the source company needs, once the platform is deployed. */
+export interface Feed extends Fill {
+  readonly endpoint: string;
+  readonly outputs: Outputs;
+}
+
+const databases = sources.filter((declared) => declared.kind === 'database');
+
+/** Plays the rows of the source company's databases: they are there before the platform is. */
+export async function fillDatabases(fill: Fill): Promise<void> {
+  for (const declared of databases) fill.say(`${declared.name}: ${await live(fill, declared)}`);
+}
+
+/** Plays the rest of a day: a snapshot of each database, events to the collectors, days in the APIs. */
 export async function feedSources(feed: Feed): Promise<void> {
   for (const declared of sources) feed.say(`${declared.name}: ${await feedSource(feed, declared)}`);
 }
@@ -31,7 +42,7 @@ export async function feedSources(feed: Feed): Promise<void> {
 function feedSource(feed: Feed, declared: Source): Promise<string> {
   switch (declared.kind) {
     case 'database':
-      return feedDatabase(feed, declared);
+      return snapshot(feed, declared);
     case 'collector':
       return feedCollector(feed, declared);
     case 'rest':
@@ -39,8 +50,7 @@ function feedSource(feed: Feed, declared: Source): Promise<string> {
   }
 }
 
-async function feedDatabase(feed: Feed, declared: DatabaseSource): Promise<string> {
-  feed.say(`${declared.name}: ${await live(feed, declared)}`);
+async function snapshot(feed: Feed, declared: DatabaseSource): Promise<string> {
   const played = environment('local').databases[declared.name];
   const database = databaseIdentifier(played);
   await tell(feed.endpoint, 'snapshot', { database, shared_by: played.snapshotsFrom, key: played.snapshotKeyArn });
@@ -49,7 +59,7 @@ async function feedDatabase(feed: Feed, declared: DatabaseSource): Promise<strin
     : `automated snapshot of ${database}`;
 }
 
-async function live(feed: Feed, declared: DatabaseSource): Promise<string> {
+async function live(feed: Fill, declared: DatabaseSource): Promise<string> {
   const given = feed.given[declared.name];
   if (given) return `the rows of ${given.shown}, which is only read`;
   if (!company.plays.includes(declared.name)) {

@@ -12,7 +12,7 @@ import { company } from './company';
 import { mergeCounts } from './counts';
 import { databaseDsn, givenDatabases, ledgerOf, ourDatabases, type Given } from './databases';
 import { deploy } from './deploy';
-import { feedSources } from './feed';
+import { feedSources, fillDatabases } from './feed';
 import { compareLakeCounts, LAKE } from './lake-counts';
 import { checkPorts, parseOptions, portsFrom, trinoPort, type Options } from './options';
 import { ACCOUNT, REGION, startEmulator, startSpark } from './parts';
@@ -129,6 +129,7 @@ async function run(options: Options, running: Running): Promise<number> {
   if (options.trino) ensureTrino(say);
   const { source, warehouse, endpoint } = await startParts(options, given, running, log);
 
+  await fillDatabases({ size: options.size, source, given, say });
   const outputs = await deploy(endpoint, options.state, options.port, log('cdk'));
   say('deployed (cdk deploy -c env=local)');
   await feedSources({ size: options.size, source, given, endpoint, outputs, say });

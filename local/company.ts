@@ -17,6 +17,8 @@ export interface Company {
   readonly plays: readonly string[];
   /** Makes the rows of a database source, `size` of its largest dataset, or changes them as a day would. @returns what was done, in a line */
   live(source: DatabaseSource, client: Client, size: number): Promise<string>;
+  /** Changes about so many rows of a database source in one transaction, as a moment would. @returns how many */
+  stir(source: DatabaseSource, client: Client, changes: number): Promise<number>;
   /** Sends events to a collector. @returns what was done, in a line */
   send(
     source: CollectorSource,
@@ -40,6 +42,7 @@ export interface Company {
 const nobody: Company = {
   plays: [],
   live: () => Promise.resolve(''),
+  stir: () => Promise.resolve(0),
   send: () => Promise.resolve(''),
   publish: () => Promise.resolve(''),
   serve: () => Promise.resolve({ stop: () => Promise.resolve() }),

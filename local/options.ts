@@ -19,6 +19,12 @@ export interface Options {
   readonly auth: boolean;
   /** Start Trino, which plays Athena. Default: leave it out. */
   readonly trino: boolean;
+  /** Capture the changes of databases as they happen. Default true; `--no-stream` leaves it out. */
+  readonly stream: boolean;
+  /** Rows that the sample company changes each second after the first load. Default 20. */
+  readonly changes: number;
+  /** With `exit`: seconds for which changes go on before the run ends. Default 0. */
+  readonly live: number;
   /** `NAME=ADDRESS` of each database source that has a database of its own. Default: ours, empty, play them. */
   readonly databases: readonly string[];
 }
@@ -39,6 +45,9 @@ export function parseOptions(args: readonly string[]): Options {
     memory: string;
     'no-auth': boolean;
     trino: boolean;
+    'no-stream': boolean;
+    changes: string;
+    live: string;
     database: string[];
   };
   try {
@@ -52,12 +61,15 @@ export function parseOptions(args: readonly string[]): Options {
         memory: { type: 'string', default: '4g' },
         'no-auth': { type: 'boolean', default: false },
         trino: { type: 'boolean', default: false },
+        'no-stream': { type: 'boolean', default: false },
+        changes: { type: 'string', default: '20' },
+        live: { type: 'string', default: '0' },
         database: { type: 'string', multiple: true, default: [] },
       },
     }));
   } catch (error) {
     throw new SetupError(
-      `${(error as Error).message.split('. ')[0]}. Known are --orders N, --exit, --port N, --state FOLDER, --memory 4g, --no-auth, --trino, --database NAME=postgresql://…`,
+      `${(error as Error).message.split('. ')[0]}. Known are --orders N, --exit, --port N, --state FOLDER, --memory 4g, --no-auth, --trino, --no-stream, --changes N, --live SECONDS, --database NAME=postgresql://…`,
     );
   }
   return {
@@ -68,6 +80,9 @@ export function parseOptions(args: readonly string[]): Options {
     memory: values.memory,
     auth: !values['no-auth'],
     trino: values.trino,
+    stream: !values['no-stream'],
+    changes: number('changes', values.changes, 0, 10_000),
+    live: number('live', values.live, 0, 3600),
     databases: values.database,
   };
 }

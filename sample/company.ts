@@ -93,6 +93,42 @@ export async function liveOneDay(client: Client, orders: number): Promise<string
 }
 
 /**
+ * A moment of the running company, in one transaction: of `changes` rows most are orders that move on, the others grow,
+ * come or go, and now and then a customer moves.
+ * @returns how many rows changed
+ */
+export async function stir(client: Client, changes: number): Promise<number> {
+  const part = (share: number): number => Math.max(1, Math.round(changes * share));
+  const some = (table: string, key: string, n: number): string =>
+    `(select ${key} from ${table} where ${key} in
+       (select 1 + floor(random() * (select max(${key}) from ${table}))::bigint from generate_series(1, ${n})))`;
+  await client.query('begin');
+  const results = [
+    await client.query(
+      `update orders set updated_at = now(),
+         status = case status when 'open' then 'pending' when 'pending' then 'shipped' else 'delivered' end
+       where order_id in ${some('orders', 'order_id', part(0.7))}`,
+    ),
+    await client.query(
+      `update order_items set quantity = 1 + quantity % 5
+       where line_number = 1 and order_id in ${some('orders', 'order_id', part(0.1))}`,
+    ),
+    await client.query(
+      `update customers set updated_at = now(), country = (array['DE', 'FR', 'NL'])[1 + floor(random() * 3)::int]
+       where customer_id in ${some('customers', 'customer_id', part(0.02))}`,
+    ),
+    await client.query(
+      `with gone as (delete from orders where order_id in ${some('orders', 'order_id', part(0.02))} returning order_id)
+       delete from order_items where order_id in (select order_id from gone)`,
+    ),
+  ];
+  const have = await count(client, 'select max(order_id) as n from orders');
+  const come = await order(client, have + 1, have + part(0.05));
+  await client.query('commit');
+  return results.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), come);
+}
+
+/**
  * One day: 1 % of the orders move on, 0.2 % of the open ones grow, 0.5 % new ones come, 0.1 % are deleted, 0.5 % of the
  * customers move, 2 % of the products get another price.
  */

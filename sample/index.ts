@@ -1,5 +1,5 @@
 import type { Company } from '../local/company';
-import { liveOneDay } from './company';
+import { liveOneDay, stir } from './company';
 import { sendEvents } from './events';
 import { questions } from './questions';
 import { KEY, publishDay, serveRates } from './rates';
@@ -8,6 +8,7 @@ import { KEY, publishDay, serveRates } from './rates';
 export const company: Company = {
   plays: ['operations', 'exchange_rates', 'web_events'],
   live: (_source, client, orders) => liveOneDay(client, orders),
+  stir: (_source, client, changes) => stir(client, changes),
   send: (_source, client, orders, post) => sendEvents(client, Math.min(2000, Math.ceil(orders / 50)), post),
   publish: (_source, client) => publishDay(client),
   serve: (database, port) => serveRates(database, port),

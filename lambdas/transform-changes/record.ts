@@ -18,7 +18,7 @@ export const record = z.object({
     timestamp: z.string().optional(),
     'commit-timestamp': z.string().optional(),
     'stream-position': z.string().optional(),
-    'transaction-record-id': z.unknown(),
+    'transaction-record-id': z.unknown().optional(),
   }),
   /** The row; of a delete, its key. */
   data: object.nullish(),

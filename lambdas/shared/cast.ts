@@ -101,7 +101,7 @@ function expanded({ text }: Digits): string | undefined {
 
 /** Whether a text has at most `length` characters (code points), and Redshift reads all its bytes. */
 const fits = (text: string, length: number): boolean =>
-  (text.length <= length || (text.length <= 2 * length && [...text].length <= length)) &&
+  (text.length <= length || (text.length <= 2 * length && Array.from(text).length <= length)) &&
   (text.length <= MAX_BYTES / 3 || Buffer.byteLength(text) <= MAX_BYTES);
 
 /** ISO 8601 with a zone → microseconds since 1970 UTC; undefined when it is none, or no such day. */

@@ -46,8 +46,8 @@ export interface Counts {
 /**
  * Answers Firehose: each record once, in order, whatever becomes of the others. A record whose row can't be made, or no
  * longer fits into Lambda's answer, comes back as it is (`ProcessingFailed`), and Firehose puts it under its error
- * prefix: nothing is lost, and the stream's alarm tells; a smaller buffer of the processor (`BufferSizeInMBs`) prevents
- * what is too large.
+ * prefix: nothing is lost, and `failed` counts it; a smaller buffer of the processor (`BufferSizeInMBs`) prevents what
+ * is too large.
  * @param become the outcome of a record that is JSON (`parseLossless`); what it throws fails that record alone
  * @see https://docs.aws.amazon.com/firehose/latest/dev/apache-iceberg-format-input-record-different.html
  * @see https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html

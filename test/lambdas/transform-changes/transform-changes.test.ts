@@ -48,7 +48,12 @@ it.each<[string, Message, object]>([
   [
     'a truncation',
     control('truncate-table', { ...place, 'commit-timestamp': '2024-07-29T00:58:17Z' }),
-    { _op: 'truncate', parcel_id: null, label: null, _position: expect.stringMatching(/^0001\.\d+10670339064\.0+2$/) },
+    {
+      _op: 'truncate',
+      parcel_id: null,
+      label: null,
+      _position: expect.stringMatching(/^0001\.\d+10670339064\.0+2$/) as string,
+    },
   ],
 ])('takes %s', async (_, message, expected) => {
   expect(await rowOf(message)).toMatchObject(expected);
@@ -122,7 +127,7 @@ describe('a row that moves to another key', () => {
     const found = await rowOf(change('update', now, { 'before-image': { day: 'x' } }), { contract: keyed });
     expect(found).toMatchObject({
       column_name: 'day',
-      reason: expect.stringMatching(/^before-image: day is "x"; date/),
+      reason: expect.stringMatching(/^before-image: day is "x"; date/) as string,
     });
   });
 });

@@ -35,8 +35,7 @@ export interface Given {
 export const handlerOf = (given: Given = {}) =>
   makeHandler({
     env: { ENVIRONMENT: 'dev', SOURCE: 'depot' },
-    platform: () =>
-      platform({ contracts: [given.contract ?? parcels], sources: [{ ...source, ...given.source } as DatabaseSource] }),
+    platform: () => platform({ contracts: [given.contract ?? parcels], sources: [{ ...source, ...given.source }] }),
     now: () => NOW,
   });
 

@@ -12,14 +12,12 @@ const numbers = fc
   .map(([sign, whole, fraction, power]) => `${sign}${whole}${fraction ? `.${fraction}` : ''}${power ?? ''}`);
 
 /** A JSON text that has a number among all else; what it says, with the number as the text `#`. */
-const texts = fc
-  .tuple(fc.json(), numbers, fc.string())
-  .map(([json, number, name]) => ({
-    json,
-    number,
-    name,
-    text: `{"a":${json},${JSON.stringify(`n${name}`)}:[${number}]}`,
-  }));
+const texts = fc.tuple(fc.json(), numbers, fc.string()).map(([json, number, name]) => ({
+  json,
+  number,
+  name,
+  text: `{"a":${json},${JSON.stringify(`n${name}`)}:[${number}]}`,
+}));
 
 it('keeps every digit of every number, and all else as JSON.parse has it', () => {
   fc.assert(

@@ -19,7 +19,7 @@ export function keyOf({ columns }: Reader, told: Readonly<Record<string, unknown
 
 /**
  * The whole key that a row had before an update moved it to another one: a JSON object of texts; null when it kept its
- * key. A before-image has at least those columns of the key that changed.
+ * key. A before-image has at least those columns of the key that changed; null there means not told, for no key is null.
  */
 export function movedFrom(reader: Reader, { data, 'before-image': before }: DmsRecord): string | null | Fault {
   if (!data || !before) return null;
@@ -28,7 +28,7 @@ export function movedFrom(reader: Reader, { data, 'before-image': before }: DmsR
   for (const column of reader.columns.filter(({ isKey }) => isKey)) {
     const now = cast(column, form(column, data[toldAs(column, data) ?? column.name]));
     const was = toldAs(column, before);
-    const then = was === undefined ? now : cast(column, form(column, before[was]));
+    const then = was === undefined || before[was] === null ? now : cast(column, form(column, before[was]));
     if ('reason' in then) return { reason: `before-image: ${then.reason}`, column: column.name };
     if ('reason' in now) return { reason: now.reason, column: column.name };
     moved ||= then.json !== now.json;

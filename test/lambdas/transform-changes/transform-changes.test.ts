@@ -115,7 +115,8 @@ describe('a row that moves to another key', () => {
   it.each<[Record<string, unknown>, string | null]>([
     [{}, null],
     [now, null],
-    [{ depot: '1.50' }, null],
+    [{ depot: '1.50', day: '2026-01-31T00:00:00Z' }, null],
+    [{ depot: null, day: null, at: null }, null],
     [{ day: '2026-01-30' }, '{"depot":"1.50","day":"2026-01-30","at":"2026-01-31T12:00:00.000001Z"}'],
     [{ at: '1969-12-31T23:59:59.9Z' }, '{"depot":"1.50","day":"2026-01-31","at":"1969-12-31T23:59:59.900000Z"}'],
   ])('tells its whole former key: %j', async (before, expected) => {

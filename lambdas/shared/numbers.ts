@@ -7,10 +7,13 @@ const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
  */
 export function lossyNumber(jsonText: string): string | undefined {
   for (const [token] of jsonText.matchAll(TOKENS)) {
-    if (!token.startsWith('"') && decimalForm(token) !== decimalForm(String(Number(token)))) return token;
+    if (!token.startsWith('"') && isLossy(token)) return token;
   }
   return undefined;
 }
+
+/** Whether a double would change a JSON number. */
+export const isLossy = (number: string): boolean => decimalForm(number) !== decimalForm(String(Number(number)));
 
 /** A number's digits and power of ten, without zeros at either end, so that equal numbers have one form. */
 function decimalForm(text: string): string {

@@ -1,8 +1,14 @@
-import { typeText, type Column } from '../shared/contract';
-import { expand } from '../shared/numbers';
+import { typeText, type Column } from './contract';
+import { Digits, stringifyLossless } from './lossless';
+import { expand } from './numbers';
 
 /** A value that a table takes, as JSON text; or why it takes none. */
 export type Cast = { readonly json: string } | { readonly reason: string };
+
+/** Longest string that Redshift reads from an Iceberg table, in bytes. */
+const MAX_BYTES = 16_384;
+/** Characters of a number's text at most: a decimal has 38 digits, a double's power is at most 308. */
+const MAX_DIGITS = 400;
 
 const ALLOWED: Record<Column['type']['name'], string> = {
   boolean: 'true or false',
@@ -17,7 +23,8 @@ const ALLOWED: Record<Column['type']['name'], string> = {
 };
 
 /**
- * Casts one JSON value to a column's type, losing nothing. Times become microseconds since 1970 UTC, which is what
+ * Casts one JSON value (as `JSON.parse` or `parseLossless` gives it) to a column's type, by the rules that the loader
+ * has too (`glue-jobs/common/casts.py`): no digit is lost, and a varchar's length counts characters. Times become microseconds since 1970 UTC, which is what
  * Firehose takes; digits beyond the microsecond are cut. Large numbers are written digit for digit.
  * @see https://docs.aws.amazon.com/firehose/latest/dev/apache-iceberg-destination-supp.html
  */
@@ -40,7 +47,7 @@ function castTo(type: Column['type'], value: unknown): string | undefined {
     case 'bigint':
       return whole(value, 2n ** 63n);
     case 'double':
-      return typeof value === 'number' ? JSON.stringify(value) : undefined;
+      return double(value);
     case 'decimal':
       return decimal(value, type.precision, type.scale);
     case 'date':
@@ -52,7 +59,7 @@ function castTo(type: Column['type'], value: unknown): string | undefined {
     case 'timestamptz':
       return typeof value === 'string' ? micros(value)?.toString() : undefined;
     case 'varchar':
-      return typeof value === 'string' && Buffer.byteLength(value) <= type.length ? JSON.stringify(value) : undefined;
+      return typeof value === 'string' && fits(value, type.length) ? JSON.stringify(value) : undefined;
   }
 }
 
@@ -72,11 +79,30 @@ function decimal(value: unknown, precision: number, scale: number): string | und
   return JSON.stringify(`${sign}${digits || '0'}${scale > 0 ? `.${fraction.padEnd(scale, '0')}` : ''}`);
 }
 
+/** The nearest double of a number; of a whole number, no other than itself. */
+function double(value: unknown): string | undefined {
+  const number = value instanceof Digits ? Number(value.text) : value;
+  if (typeof number !== 'number' || !Number.isFinite(number)) return undefined;
+  if (value instanceof Digits && /^-?\d+$/.test(value.text) && BigInt(value.text) !== BigInt(number)) return undefined;
+  return JSON.stringify(number);
+}
+
 /** A JSON number, or a string that holds one, without a power of ten. */
 function numberText(value: unknown): string | undefined {
-  const text = typeof value === 'number' ? expand(String(value)) : value;
-  return typeof text === 'string' && /^-?\d+(\.\d+)?$/.test(text) ? text : undefined;
+  const text = typeof value === 'number' ? expand(String(value)) : value instanceof Digits ? expanded(value) : value;
+  if (typeof text !== 'string' || text.length > MAX_DIGITS) return undefined;
+  return /^-?\d+(\.\d+)?$/.test(text) ? text : undefined;
 }
+
+function expanded({ text }: Digits): string | undefined {
+  const power = /e([+-]?\d+)$/i.exec(text)?.[1] ?? '0';
+  return Math.abs(Number(power)) <= MAX_DIGITS ? expand(text) : undefined;
+}
+
+/** Whether a text has at most `length` characters (code points), and Redshift reads all its bytes. */
+const fits = (text: string, length: number): boolean =>
+  (text.length <= length || (text.length <= 2 * length && Array.from(text).length <= length)) &&
+  (text.length <= MAX_BYTES / 3 || Buffer.byteLength(text) <= MAX_BYTES);
 
 /** ISO 8601 with a zone → microseconds since 1970 UTC; undefined when it is none, or no such day. */
 export function micros(text: string): bigint | undefined {
@@ -85,6 +111,7 @@ export function micros(text: string): bigint | undefined {
   const [year, month, day, hour, minute, second] = match
     .slice(1, 7)
     .map((part: string | undefined) => Number(part ?? 0));
+  if (year === 0) return undefined;
   const time = new Date(0);
   time.setUTCFullYear(year, month - 1, day);
   if (time.getUTCMonth() !== month - 1 || time.getUTCDate() !== day) return undefined;
@@ -104,6 +131,6 @@ function zoneMinutes(zone: string): number | undefined {
 }
 
 const shown = (value: unknown): string => {
-  const text = JSON.stringify(value);
+  const text = stringifyLossless(value);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 };

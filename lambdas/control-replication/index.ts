@@ -63,7 +63,7 @@ async function begin(one: Case): Promise<Data> {
     case 'pause': {
       const found = await describe(one.dms, one.identifier);
       if (isActive(found)) await memory.note({ paused: true });
-      return answer('idle', false);
+      return answer('idle', isRollback);
     }
     case 'go on':
       if (notes.paused) await tolerate(one, () => goOn(one));

@@ -6,7 +6,16 @@ export const dev = {
   removal: 'destroy',
   schedule: 'cron(0 5 * * ? *)',
   timeZone: 'Etc/UTC',
-  databases: { operations: { instance: 'acme-operations-dev' } },
+  databases: {
+    operations: {
+      instance: 'acme-operations-dev',
+      capture: {
+        secretArn: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:operations-capture-AbCdEf',
+        multiAz: false,
+        maxCapacityUnits: 2,
+      },
+    },
+  },
   apis: { exchange_rates: { url: 'https://rates-sandbox.example.com/v1' } },
   snapshotType: 'any',
   exportPollSeconds: 60,

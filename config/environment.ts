@@ -35,6 +35,12 @@ const fields = z.strictObject({
    * `false` the role must be there: without one, API Gateway refuses to deploy an API that logs. @default false
    */
   accountSettings: z.boolean().default(false),
+  /**
+   * Whether this environment makes the two roles that DMS looks for by name (`dms-vpc-role`,
+   * `dms-cloudwatch-logs-role`), if it captures changes. An account has them once, for all its regions; where they are
+   * already, making them fails. @default - as `accountSettings`
+   */
+  captureRoles: z.boolean().optional(),
   network,
   /**
    * What happens to stateful resources when they leave the template. `destroy` is for environments that hold nothing.

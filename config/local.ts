@@ -2,6 +2,10 @@
 export const playedApi = (source: string): string =>
   `http://127.0.0.1:${Number(process.env.MORAINE_PORT ?? 4500) + 4}/${source}`;
 
+/** The secret by which the local DMS finds the database of a source. */
+export const captureSecret = (source: string): string =>
+  `arn:aws:secretsmanager:us-east-1:000000000000:secret:${source}`;
+
 /** The laptop: the same platform on the local emulator, `npm run local`. */
 export const local = {
   name: 'local',
@@ -9,7 +13,13 @@ export const local = {
   network: { cidr: '10.0.0.0/16' },
   removal: 'destroy',
   schedule: 'none',
-  databases: { operations: { instance: 'acme-operations' } },
+  databases: {
+    operations: {
+      instance: 'acme-operations',
+      // The local run knows the database by this secret; nothing is stored in it.
+      capture: { secretArn: captureSecret('operations'), multiAz: false, streamRetentionHours: 24 },
+    },
+  },
   // Played by sample/, or by a server of your own.
   apis: { exchange_rates: { url: playedApi('exchange_rates') } },
   snapshotType: 'automated',

@@ -1,15 +1,25 @@
 import { z } from 'zod';
 
 /** What guests of the VPC call, by the name of the AWS service. */
-export const endpointNames = ['s3', 'dynamodb', 'logs', 'glue', 'redshift-serverless'] as const;
+export const endpointNames = [
+  's3',
+  'dynamodb',
+  'logs',
+  'glue',
+  'redshift-serverless',
+  'kinesis-streams',
+  'secretsmanager',
+] as const;
 export type EndpointName = (typeof endpointNames)[number];
+/** Those that only DMS calls, where the changes of a database are captured. */
+export const captureEndpointNames: readonly EndpointName[] = ['kinesis-streams', 'secretsmanager'];
 /** Those that stand in route tables, cost nothing, and have no network interface. */
 const gatewayEndpointNames: readonly EndpointName[] = ['s3', 'dynamodb'];
 
 /** Redshift Serverless under enhanced VPC routing wants three. */
 const ZONES = 3;
-/** Per subnet: AWS keeps five; three endpoints and a build take one each. */
-const TAKEN = 5 + 3 + 1;
+/** Per subnet: AWS keeps five; five endpoints, a build and a replication take one each. */
+const TAKEN = 5 + 5 + 1 + 1;
 const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
 
 const cidr = z.string().superRefine((value, context) => {

@@ -6,7 +6,15 @@ export const prod = {
   removal: 'retain',
   schedule: 'cron(0 4 * * ? *)',
   timeZone: 'Etc/UTC',
-  databases: { operations: { instance: 'acme-operations' } },
+  databases: {
+    operations: {
+      instance: 'acme-operations',
+      capture: {
+        secretArn: 'arn:aws:secretsmanager:eu-central-1:333344445555:secret:operations-capture-AbCdEf',
+        maxCapacityUnits: 16,
+      },
+    },
+  },
   apis: { exchange_rates: { url: 'https://rates.example.com/v1' } },
   snapshotType: 'automated',
   exportPollSeconds: 60,

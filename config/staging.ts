@@ -6,7 +6,12 @@ export const staging = {
   removal: 'retain',
   schedule: 'cron(0 5 * * ? *)',
   timeZone: 'Etc/UTC',
-  databases: { operations: { instance: 'acme-operations-staging' } },
+  databases: {
+    operations: {
+      instance: 'acme-operations-staging',
+      capture: { secretArn: 'arn:aws:secretsmanager:eu-central-1:222233334444:secret:operations-capture-AbCdEf' },
+    },
+  },
   apis: { exchange_rates: { url: 'https://rates-sandbox.example.com/v1' } },
   snapshotType: 'automated',
   exportPollSeconds: 60,

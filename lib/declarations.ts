@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import type { Environment } from '../config/environment';
 import type { Contract } from '../lambdas/shared/contract';
 import type { Platform } from '../lambdas/shared/platform';
-import { checkSources, type DatabaseSource, type Source } from '../lambdas/shared/source';
+import { checkSources, isExported, type DatabaseSource, type Source } from '../lambdas/shared/source';
+import { checkCapture } from './capture-declarations';
 import { readContracts } from './contracts';
 import { readEndpoints } from './endpoints';
 
@@ -42,7 +43,8 @@ function checkDatabases(sources: readonly Source[], environment: Environment): v
         `${file}: databases has no ${source.name}: name the RDS instance or the Aurora cluster behind sources/${source.name}.ts`,
       );
     }
-    checkExportable(source);
+    checkNames(source);
+    checkCapture(source, environment.databases[source.name], file);
   }
   for (const name of Object.keys(environment.databases)) {
     if (!names.includes(name)) {
@@ -83,21 +85,16 @@ function checkFields(sources: readonly Source[], contracts: readonly Contract[])
 }
 
 /**
- * RDS exports chosen tables only where all names are plain, and the load knows the types of PostgreSQL's exports only.
+ * RDS exports chosen tables only where all names are plain, and DMS takes `%` and `_` in names for any text.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Considerations.html
  */
-function checkExportable({ name, engine, database, schema }: DatabaseSource): void {
-  if ((engine as string) !== 'postgres') {
-    throw new Error(
-      `sources/${name}.ts: engine is ${JSON.stringify(engine)}: allowed is "postgres" (RDS or Aurora PostgreSQL); ` +
-        'docs/guides/database-exports.md says what other engines lack',
-    );
-  }
+function checkNames(source: DatabaseSource): void {
+  const { name, database, schema } = source;
   for (const [field, value] of Object.entries({ database, schema })) {
     if (!/^[A-Za-z0-9_$]+$/.test(value)) {
+      const why = isExported(source) ? 'RDS exports chosen tables only where names have' : 'allowed are names with';
       throw new Error(
-        `sources/${name}.ts: ${field} is ${JSON.stringify(value)}: RDS exports chosen tables only where names have letters, ` +
-          'digits, $ and _; use one of such a name',
+        `sources/${name}.ts: ${field} is ${JSON.stringify(value)}: ${why} letters, digits, $ and _; use one of such a name`,
       );
     }
   }

@@ -14,12 +14,14 @@ import { AnyPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
-import { endpointNames, type EndpointName } from '../config/network';
+import { captureEndpointNames, endpointNames, type EndpointName } from '../config/network';
 import { Logs } from './logs';
 
 export interface NetworkProps {
   readonly environment: Environment;
   readonly key: IKey;
+  /** Whether changes of a database are captured, for which DMS lives here too. @default false */
+  readonly captures?: boolean;
 }
 
 const GATEWAYS: Partial<Record<EndpointName, [id: string, service: GatewayVpcEndpointAwsService]>> = {
@@ -28,15 +30,17 @@ const GATEWAYS: Partial<Record<EndpointName, [id: string, service: GatewayVpcEnd
 };
 /**
  * What guests of the VPC call: CodeBuild its logs, Redshift the Glue catalogue (its traffic is routed through the VPC),
- * dbt the warehouse's temporary credentials. Handlers and Glue jobs run outside the VPC.
+ * dbt the warehouse's temporary credentials, DMS its stream and its secret. Handlers and Glue jobs run outside the VPC.
  */
 const INTERFACES: Partial<Record<EndpointName, [id: string, service: InterfaceVpcEndpointAwsService]>> = {
   logs: ['Logs', InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS],
   glue: ['Glue', InterfaceVpcEndpointAwsService.GLUE],
   'redshift-serverless': ['Warehouse', InterfaceVpcEndpointAwsService.REDSHIFT_SERVERLESS],
+  'kinesis-streams': ['KinesisStreams', InterfaceVpcEndpointAwsService.KINESIS_STREAMS],
+  secretsmanager: ['SecretsManager', InterfaceVpcEndpointAwsService.SECRETS_MANAGER],
 };
 
-/** The VPC of the warehouse and of the dbt builds, new or existing, as `network` in `config/` says. */
+/** The VPC of the warehouse, of the dbt builds and of DMS, new or existing, as `network` in `config/` says. */
 export function networkOf(scope: Construct, id: string, props: NetworkProps): IVpc {
   return props.environment.network.existing ? new ExistingNetwork(scope, id, props).vpc : new Network(scope, id, props);
 }
@@ -58,7 +62,8 @@ export class Network extends Vpc {
       // Nothing uses the default group, and emptying it takes a Lambda function of CDK's own.
       restrictDefaultSecurityGroup: false,
     });
-    addEndpoints(this, cidr, endpointNames);
+    const names = endpointNames.filter((name) => props.captures === true || !captureEndpointNames.includes(name));
+    addEndpoints(this, cidr, names);
     this.addFlowLog('FlowLog', {
       destination: FlowLogDestination.toCloudWatchLogs(new Logs(this, 'FlowLogs', props)),
       trafficType: FlowLogTrafficType.ALL,

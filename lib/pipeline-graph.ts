@@ -1,4 +1,4 @@
-import { datasetsOf, type Source } from '../lambdas/shared/source';
+import { datasetsOf, isExported, type Source } from '../lambdas/shared/source';
 
 /** How the rows of a source come to bronze when the pipeline runs. */
 export type WayIn =
@@ -16,11 +16,10 @@ export interface Branch {
   readonly datasets: readonly { readonly source: string; readonly dataset: string }[];
 }
 
-const WAYS_IN: Record<Source['kind'], WayIn> = {
-  database: 'snapshot',
-  rest: 'extract',
-  collector: 'stream',
-};
+function wayIn(source: Source): WayIn {
+  if (source.kind === 'rest') return 'extract';
+  return isExported(source) ? 'snapshot' : 'stream';
+}
 
 /**
  * The pipeline's graph: a branch for each source, side by side; gold is built when all have ended well. The state
@@ -33,7 +32,7 @@ export function compileGraph(sources: readonly Source[]): readonly Branch[] {
   }
   return sources.map((source) => ({
     source: source.name,
-    wayIn: WAYS_IN[source.kind],
+    wayIn: wayIn(source),
     datasets: datasetsOf(source).map((dataset) => ({ source: source.name, dataset })),
   }));
 }

@@ -3,12 +3,16 @@ import { Subscription, SubscriptionProtocol } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
 import type { Platform } from '../lambdas/shared/platform';
+import { isCaptured } from '../lambdas/shared/source';
 import { AlarmTopic } from './alarms';
 import { AnalyticsApi } from './analytics-api';
 import { ApiLogging } from './api-logging';
 import { ApiSecrets } from './api-secrets';
 import type { Basis } from './basis';
+import { CaptureRoles } from './capture-roles';
 import { Catalogue } from './catalogue';
+import { ChangeCapture } from './change-capture';
+import { ChangeStreams } from './change-streams';
 import { Dashboard } from './dashboard';
 import { EncryptionKey } from './encryption';
 import { EventCollector } from './event-collector';
@@ -53,7 +57,8 @@ export class PlatformStage extends Stage {
     const key = new EncryptionKey(foundation, 'Key', { environment });
     const alarms = new AlarmTopic(foundation, 'Alarms', { key });
     const basis: Basis = { environment, platform, key, alarms };
-    const vpc = networkOf(foundation, 'Network', { environment, key });
+    const captures = platform.sources.some(isCaptured);
+    const vpc = networkOf(foundation, 'Network', { environment, key, captures });
     const { landing, lake, errors, results } = new Storage(foundation, 'Storage', { environment, key });
     const catalogue = new Catalogue(foundation, 'Catalogue', { environment, lake });
     const tables = new Tables(foundation, 'Tables', { ...basis, catalogue });
@@ -65,6 +70,7 @@ export class PlatformStage extends Stage {
     const runs = new RunRecords(streams, 'RunRecords', { environment, key });
     output(streams, 'RunsTable', runs.tableName);
     const secrets = new ApiSecrets(streams, 'ApiSecrets', basis);
+    const capture = captures ? new ChangeCapture(streams, 'ChangeCapture', { ...basis, vpc, runs }) : undefined;
 
     const warehouseStack = this.stack('Warehouse', { stateful: true });
     const warehouse = new Warehouse(warehouseStack, 'Warehouse', { ...basis, vpc, catalogue });
@@ -72,12 +78,14 @@ export class PlatformStage extends Stage {
     const ingestion = this.stack('Ingestion');
     const exports = new SnapshotExport(ingestion, 'SnapshotExport', { ...basis, landing, runs });
     const extract = new RestExtract(ingestion, 'RestExtract', { ...basis, landing, runs, secrets });
+    const lakeStream = { ...basis, catalogue, errors, tables };
     const collectors = platform.sources.filter((source) => source.kind === 'collector');
     if (collectors.length > 0) {
-      const stream = new EventStream(ingestion, 'EventStream', { ...basis, catalogue, errors, tables });
+      const stream = new EventStream(ingestion, 'EventStream', lakeStream);
       const collector = new EventCollector(ingestion, 'EventCollector', { ...basis, collectors, stream });
       output(ingestion, 'CollectorUrl', collector.url);
     }
+    if (capture) new ChangeStreams(ingestion, 'ChangeStreams', { ...lakeStream, capture });
 
     const servingStack = this.stack('Serving');
     const serving = new Serving(servingStack, 'Serving', { ...basis, warehouse, runs });
@@ -90,7 +98,7 @@ export class PlatformStage extends Stage {
     const queries = new LakeQueries(servingStack, 'LakeQueries', { ...basis, catalogue, results });
     output(servingStack, 'LakeWorkgroup', queries.workgroupName);
     output(servingStack, 'LakeReaderPolicyArn', queries.reader.managedPolicyArn);
-    this.letApisLog([ingestion, servingStack]);
+    this.setUpAccount([ingestion, servingStack], captures ? streams : undefined);
 
     const transformation = this.stack('Transformation');
     const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs });
@@ -107,17 +115,33 @@ export class PlatformStage extends Stage {
     }
   }
 
-  /** What an account has once stands in a stack of its own, which only an environment with `accountSettings` has. */
-  private letApisLog(stacks: readonly Stack[]): void {
-    if (this.definition.accountSettings) {
-      const account = this.stack('Account');
+  /**
+   * What an account has once stands in a stack of its own, which only an environment with `accountSettings` or
+   * `captureRoles` has.
+   * @param apis stacks with APIs that log
+   * @param streams the stack with replications of DMS, if there are any
+   */
+  private setUpAccount(apis: readonly Stack[], streams: Stack | undefined): void {
+    const { accountSettings, captureRoles = accountSettings, name } = this.definition;
+    const makesRoles = captureRoles && streams !== undefined;
+    const account = accountSettings || makesRoles ? this.stack('Account') : undefined;
+    if (account && accountSettings) {
       new ApiLogging(account, 'ApiLogging');
-      for (const stack of stacks) stack.addStackDependency(account);
+      for (const stack of apis) stack.addStackDependency(account);
     } else {
-      Annotations.of(stacks[0]).addInfo(
+      Annotations.of(apis[0]).addInfo(
         "accountSettings is false: API Gateway's role for logs must be set in this account and region already " +
           '(aws apigateway get-account --query cloudwatchRoleArn shows it). If there is none, say accountSettings: true ' +
-          `in config/${this.definition.name}.ts.`,
+          `in config/${name}.ts.`,
+      );
+    }
+    if (account && makesRoles) {
+      new CaptureRoles(account, 'CaptureRoles');
+      streams.addStackDependency(account);
+    } else if (streams) {
+      Annotations.of(streams).addInfo(
+        'captureRoles is false: dms-vpc-role and dms-cloudwatch-logs-role must be in this account already ' +
+          `(aws iam get-role --role-name dms-vpc-role shows one). If they are not, say captureRoles: true in config/${name}.ts.`,
       );
     }
   }

@@ -4,6 +4,7 @@ import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { copyPrefix, databaseIdentifier, type Database } from '../lambdas/shared/database';
+import { isExported } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import { grantItems, grantObjects } from './grants';
@@ -47,6 +48,7 @@ export class SnapshotExport extends Construct {
     super(scope, id);
     const { environment, landing, runs } = props;
     const exportRole = this.exportRole(props);
+    const databases = exportedDatabases(props);
     this.start = new Handler(this, 'Start', {
       ...props,
       name: 'start-export',
@@ -56,7 +58,7 @@ export class SnapshotExport extends Construct {
         EXPORT_ROLE_ARN: exportRole.roleArn,
         EXPORT_KEY_ARN: props.key.keyArn,
         RUNS_TABLE: runs.tableName,
-        DATABASES: JSON.stringify(environment.databases),
+        DATABASES: JSON.stringify(databases),
         SNAPSHOT_TYPE: environment.snapshotType,
       },
     });
@@ -66,7 +68,7 @@ export class SnapshotExport extends Construct {
       variables: { LANDING_BUCKET: landing.bucketName, EXPORT_PREFIX: PREFIX, RUNS_TABLE: runs.tableName },
     });
 
-    for (const database of Object.values(environment.databases)) this.allowExports(props, database);
+    for (const database of Object.values(databases)) this.allowExports(props, database);
     this.allowTasks(this.start, runs);
     this.allowTasks(this.check, runs);
     exportRole.grantPassRole(this.start.grantPrincipal);
@@ -142,6 +144,16 @@ export class SnapshotExport extends Construct {
     }
     return role;
   }
+}
+
+/** The databases whose snapshots are exported, without what only capturing their changes needs. */
+function exportedDatabases({ environment, platform }: Basis): Record<string, Database> {
+  return Object.fromEntries(
+    platform.sources.filter(isExported).flatMap(({ name }) => {
+      const { capture: _, ...database } = environment.databases[name];
+      return [[name, database]];
+    }),
+  );
 }
 
 /** Lets RDS use a key in the handler's name: it makes its own grants on it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Platform } from './platform';
-import type { DatabaseSource } from './source';
+import { isExported, type DatabaseSource } from './source';
 
 /** An export of one snapshot of a source: what `start-export` answers and `check-export` takes. */
 export const startedExport = z.object({
@@ -14,9 +14,9 @@ export const startedExport = z.object({
 });
 export type StartedExport = z.infer<typeof startedExport>;
 
-/** The database source of that name. @throws Error when there is none. */
+/** The exported database source of that name. @throws Error when there is none. */
 export function databaseSource(platform: Platform, name: string): DatabaseSource {
-  const databases = platform.sources.filter((source) => source.kind === 'database');
+  const databases = platform.sources.filter(isExported);
   const found = databases.find((source) => source.name === name);
   if (found) return found;
   throw new Error(

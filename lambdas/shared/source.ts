@@ -42,6 +42,18 @@ export interface CollectorSource {
 
 export type Source = DatabaseSource | CollectorSource | RestSource;
 
+/** A database whose snapshots are exported and loaded: the loader knows the types of PostgreSQL's exports only. */
+export const isExported = (source: Source): source is DatabaseSource =>
+  source.kind === 'database' && source.engine === 'postgres';
+
+/** A database whose changes are captured as they happen. */
+export type CapturedSource = DatabaseSource & { readonly capture: ChangeCapture };
+export const isCaptured = (source: Source): source is CapturedSource =>
+  source.kind === 'database' && source.capture !== undefined;
+
+/** The epoch of a captured source's positions. */
+export const epochOf = ({ capture }: CapturedSource): number => capture.epoch ?? 1;
+
 /** The datasets that arrive by a source. */
 export function datasetsOf(source: Source): readonly string[] {
   switch (source.kind) {

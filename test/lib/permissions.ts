@@ -21,7 +21,7 @@ export const EVERY_RESOURCE: readonly Exception[] = [
   },
   {
     why: 'the delivery of logs knows no resources',
-    who: /StateMachineRole/,
+    who: /StateMachineRole|Providerwaiterstatemachine/,
     actions: [
       'logs:CreateLogDelivery',
       'logs:DeleteLogDelivery',
@@ -34,9 +34,19 @@ export const EVERY_RESOURCE: readonly Exception[] = [
     ],
   },
   {
+    why: "CDK's own, for the loop that waits for a replication",
+    who: /^Streams\/ChangeCaptureControlProviderwaiterstatemachine/,
+    actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+  },
+  {
     why: 'an export task is no resource',
     who: /^Ingestion\/SnapshotExport/,
     actions: ['rds:DescribeExportTasks'],
+  },
+  {
+    why: 'DMS describes all replications or none',
+    who: /^Streams\/ChangeCaptureControl/,
+    actions: ['dms:DescribeReplicationConfigs', 'dms:DescribeReplications'],
   },
   {
     why: 'a metric is no resource; a condition names the namespace',

@@ -16,6 +16,8 @@ const ENCRYPTED: typeof STATEFUL = {
   'AWS::StepFunctions::StateMachine': ['EncryptionConfiguration', 'KmsKeyId'],
   'AWS::CodeBuild::Project': ['EncryptionKey'],
   'AWS::Scheduler::Schedule': ['KmsKeyArn'],
+  'AWS::DMS::Endpoint': ['KmsKeyId'],
+  'AWS::DMS::ReplicationConfig': ['ComputeConfig', 'KmsKeyId'],
 };
 
 const NOT_ENCRYPTED_WITH_OUR_KEY: Record<string, string> = {
@@ -51,7 +53,9 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
   test('what carries data is encrypted with the customer-managed key', () => {
     const bare = all.filter(({ id, resource }) => {
       const key = { ...STATEFUL, ...ENCRYPTED }[resource.Type];
-      return key && !at(resource.Properties, ...key) && !(id in NOT_ENCRYPTED_WITH_OUR_KEY);
+      // Of a Kinesis stream Firehose takes the encryption over, and no key of its own.
+      const takesOver = at(resource.Properties, 'KinesisStreamSourceConfiguration') !== undefined;
+      return key && !at(resource.Properties, ...key) && !(id in NOT_ENCRYPTED_WITH_OUR_KEY) && !takesOver;
     });
     expect(bare.map(({ stack, id }) => `${stack}/${id}`)).toEqual([]);
   });
@@ -121,6 +125,8 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
         ['LoggingConfiguration', 'Destinations', 0],
       ],
     ],
+    ['captures have a limit', 'AWS::DMS::ReplicationConfig', [['ComputeConfig', 'MaxCapacityUnits']]],
+    ['streams keep what nobody has read', 'AWS::Kinesis::Stream', [['RetentionPeriodHours']]],
     ['warehouses have a limit', 'AWS::RedshiftServerless::Workgroup', [['BaseCapacity'], ['MaxCapacity']]],
   ])('%s', (_, type, paths) => {
     const lacking = where(all, type, ({ Properties }) => paths.some((path) => at(Properties, ...path) === undefined));

@@ -16,4 +16,5 @@ export const STATEFUL: Record<string, (string | number)[] | undefined> = {
   'AWS::RedshiftServerless::Namespace': ['KmsKeyId'],
   'AWS::RedshiftServerless::Workgroup': undefined,
   'AWS::SecretsManager::Secret': ['KmsKeyId'],
+  'AWS::Kinesis::Stream': ['StreamEncryption', 'KeyId'],
 };

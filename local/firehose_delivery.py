@@ -22,6 +22,8 @@ from firehose_rows import Refused
 from lake import Clients
 from pyiceberg.exceptions import NoSuchTableError
 
+MAX_RECORD = 1000 * 1024
+"""Bytes; Kinesis takes larger ones."""
 LAMBDA_RETRIES = 3
 LAMBDA_MIB = 1
 RETRY_PAUSE = 0.2
@@ -41,8 +43,11 @@ JAVA_TIMES = {
 class Delivery:
     """Delivers for one stream; `use(config)` comes first."""
 
-    def __init__(self, name: str, arn: str, region: str, clients: Callable[[str], Clients]):
-        self.name, self.arn, self.region, self.clients = name, arn, region, clients
+    def __init__(
+        self, name: str, arn: str, region: str, clients: Callable[[str], Clients], source: str | None = None
+    ):
+        """`source` is the ARN of the Kinesis stream whose records these are, if any."""
+        self.name, self.arn, self.region, self.clients, self.source = name, arn, region, clients, source
 
     def use(self, config: dict) -> None:
         self.config = config
@@ -57,7 +62,12 @@ class Delivery:
         """Writes every record somewhere. Raises when the catalogue or S3 is away: then call it again."""
         self.invoke_lambda, self.catalog, self.s3 = self.clients(self.config["RoleARN"])
         errors: dict[str, list[dict]] = {}
-        if self.processor:
+        for record in records:
+            if (size := len(record["data"])) > MAX_RECORD:
+                message = f"The record has {size} bytes; the most allowed are {MAX_RECORD}"
+                self._refuse(errors, "iceberg-failed", record, Refused("Iceberg.RecordTooLarge", message))
+        records = [record for record in records if len(record["data"]) <= MAX_RECORD]
+        if self.processor and records:
             records = [record for some in self._chunks(records) for record in self._transform(some, errors)]
         groups: dict[tuple[str, str], list[tuple[dict, dict]]] = {}
         for record in records:
@@ -87,11 +97,13 @@ class Delivery:
             "invocationId": str(uuid.uuid4()),
             "deliveryStreamArn": self.arn,
             "region": self.region,
+            **({"sourceKinesisStreamArn": self.source} if self.source else {}),
             "records": [
                 {
                     "recordId": record["id"],
                     "approximateArrivalTimestamp": record["at"],
                     "data": base64.b64encode(record["data"]).decode(),
+                    **({"kinesisRecordMetadata": record["kinesis"]} if "kinesis" in record else {}),
                 }
                 for record in records
             ],

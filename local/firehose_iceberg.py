@@ -1,4 +1,5 @@
-"""Amazon Data Firehose with an Iceberg destination: PutRecord, PutRecordBatch, and delivery behind them.
+"""Amazon Data Firehose with an Iceberg destination: PutRecord, PutRecordBatch or a Kinesis stream as its source
+(firehose_kinesis.py), and delivery behind them.
 
 A record that was accepted is on disk (firehose_spool.py) and is delivered at least once: a crash between the
 append and the removal of its batch delivers it again, as Firehose may. What Firehose would refuse goes to the
@@ -12,6 +13,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import threading
 import time
 import uuid
@@ -19,14 +21,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aws_error import AwsError
-from firehose_delivery import Delivery
-from firehose_spool import Spool, read
+from firehose_delivery import MAX_RECORD, Delivery
+from firehose_kinesis import KinesisBuffer, Source
+from firehose_spool import Spool
+from kinesis_records import KinesisRecords
 from lake import Clients
 from pyiceberg.exceptions import NoSuchTableError
 
 MAX_RECORDS = 500
 MAX_REQUEST = 4 * 1024 * 1024
-MAX_RECORD = 1000 * 1024
 RETRY_PAUSE = 1.0
 DEFAULT_SECONDS, DEFAULT_MIB = 300, 5
 
@@ -34,6 +37,7 @@ DEFAULT_SECONDS, DEFAULT_MIB = 300, 5
 class FirehoseIceberg:
     """`clients(role)` gives what a stream calls others with in the name of its role: a handler, the catalogue, S3.
 
+    `kinesis` has the records of sources; `allow(role, [(action, arn)])` raises AwsError unless the role may do it.
     Region and account, for ARNs, are by default those of the emulator's environment.
     """
 
@@ -43,18 +47,41 @@ class FirehoseIceberg:
         spool_dir: Path,
         region: str | None = None,
         account: str | None = None,
+        kinesis: KinesisRecords | None = None,
+        allow: Callable[[str, list[tuple[str, str]]], None] = lambda role, needed: None,
     ):
-        self.clients = clients
+        self.clients, self.kinesis, self.allow = clients, kinesis, allow
         self.spool_dir = Path(spool_dir)
         self.region = region or os.environ.get("AWS_REGION", "us-east-1")
         self.account = account or os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
         self.lock = threading.Lock()
         self.streams: dict[str, Stream] = {}
         for path in self.spool_dir.glob("*/config.json"):
-            self._open(path.parent.name, json.loads(path.read_text()))
+            source = path.with_name("source.json")
+            self._open(
+                path.parent.name,
+                json.loads(path.read_text()),
+                Source(**json.loads(source.read_text())) if source.exists() else None,
+            )
 
-    def configure(self, name: str, config: dict) -> None:
-        """Makes or changes a stream. `config` is an IcebergDestinationConfiguration.
+    def begin(self, name: str, source: Source) -> None:
+        """A stream with a Kinesis source is made: what comes there from now on is its."""
+        self._buffer(name, source).begin()
+
+    def forget(self, name: str) -> None:
+        """A stream is deleted, with what it has not delivered."""
+        with self.lock:
+            stream = self.streams.pop(name, None)
+        if stream:
+            stream.stop()
+        shutil.rmtree(self.spool_dir / name, ignore_errors=True)
+
+    def _buffer(self, name: str, source: Source) -> KinesisBuffer:
+        return KinesisBuffer(self.spool_dir / name / "places.json", source, self.kinesis, self.allow)
+
+    def configure(self, name: str, config: dict, source: Source | None = None) -> None:
+        """Makes or changes a stream. `config` is an IcebergDestinationConfiguration, `source` its Kinesis stream if
+        it has one.
 
         Raises AwsError (InvalidArgumentException) when it lacks something or names a table that is not there.
         """
@@ -65,19 +92,25 @@ class FirehoseIceberg:
             _check(config, self.clients)
             folder = self.spool_dir / name
             folder.mkdir(parents=True, exist_ok=True)
+            if source:
+                (folder / "source.json").write_text(json.dumps(source._asdict()))
             (folder / "config.new").write_text(json.dumps(config))
             (folder / "config.new").replace(folder / "config.json")
             if known:
                 known.use(config)
         if not known:
-            self._open(name, config)
+            self._open(name, config, source)
 
-    def _open(self, name: str, config: dict) -> None:
+    def _open(self, name: str, config: dict, source: Source | None) -> None:
         arn = f"arn:aws:firehose:{self.region}:{self.account}:deliverystream/{name}"
-        delivery = Delivery(name, arn, self.region, self.clients)
+        delivery = Delivery(name, arn, self.region, self.clients, source and source.arn)
         with self.lock:
-            if name not in self.streams:
-                self.streams[name] = Stream(Spool(self.spool_dir / name), delivery, config)
+            if name in self.streams:
+                return
+            buffer = self._buffer(name, source) if source else Spool(self.spool_dir / name)
+            stream = self.streams[name] = Stream(buffer, delivery, config)
+            if source:
+                buffer.open(stream.wake.set)
 
     def handle(self, action: str, request: dict) -> dict:
         """Carries PutRecord or PutRecordBatch out. Raises AwsError as the service does."""
@@ -88,6 +121,9 @@ class FirehoseIceberg:
         if stream is None:
             message = f"Firehose {name} under account {self.account} not found."
             raise AwsError("ResourceNotFoundException", message)
+        if isinstance(stream.spool, KinesisBuffer):
+            message = "This operation is not permitted on KinesisStreamAsSource delivery stream type."
+            raise AwsError("InvalidArgumentException", message)
         records = [request.get("Record")] if action == "PutRecord" else request.get("Records") or []
         accepted = [(f"{uuid.uuid4().hex}{uuid.uuid4().hex}", data) for data in _data(records)]
         stream.accept(accepted)
@@ -127,7 +163,7 @@ class FirehoseIceberg:
 class Stream:
     """A stream's buffer, and the thread that empties it."""
 
-    def __init__(self, spool: Spool, delivery: Delivery, config: dict):
+    def __init__(self, spool: Spool | KinesisBuffer, delivery: Delivery, config: dict):
         self.spool, self.delivery = spool, delivery
         self.use(config)
         self.wake, self.over = threading.Event(), threading.Event()
@@ -168,16 +204,16 @@ class Stream:
             self.wake.wait(None if oldest is None else max(0.0, oldest + self.seconds - time.time()))
             self.wake.clear()
 
-    def _deliver(self, batch: Path) -> None:
-        records = read(batch)
+    def _deliver(self, batch) -> None:
         try:
+            records = self.spool.read(batch, self.bytes)
             self.delivery.deliver(records)
         except Exception as error:  # S3 or the catalogue is away: Firehose keeps trying, and so does this
             self.problem = f"{type(error).__name__}: {error}"
             self.over.wait(RETRY_PAUSE)
             return
         self.count, self.problem = self.count + len(records), None
-        batch.unlink()
+        self.spool.done(batch)
 
 
 def _data(records: list) -> list[bytes]:

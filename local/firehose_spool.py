@@ -58,6 +58,14 @@ class Spool:
         """Sealed batches that are not delivered yet, oldest first."""
         return sorted(self.folder.glob("batch-*.jsonl"))
 
+    def read(self, batch: Path, limit: int) -> list[dict]:
+        """The records of a batch: `id`, `at` (arrival in milliseconds), `data` (bytes). It was sealed by its size."""
+        return read(batch)
+
+    def done(self, batch: Path) -> None:
+        """The batch is delivered."""
+        batch.unlink()
+
     @property
     def empty(self) -> bool:
         return self.oldest is None and not self.batches()
@@ -68,7 +76,6 @@ class Spool:
 
 
 def read(batch: Path) -> list[dict]:
-    """The records of a batch: `id`, `at` (arrival in milliseconds), `data` (bytes)."""
     found = []
     for line in batch.read_bytes().splitlines():
         try:

@@ -3,10 +3,11 @@ emulator's own enforcement does not know, or knows too little of.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonredshiftdataapi.html
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsdatabasemigrationservice.html
 https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
 """
 
-NAMESPACES = {"redshift-data": "redshift-data", "redshift-serverless": "redshift-serverless"}
+NAMESPACES = {"redshift-data": "redshift-data", "redshift-serverless": "redshift-serverless", "dms": "dms"}
 """Services of which the emulator's enforcement has never heard -> their prefix in policies."""
 
 OWNER = "redshift-data:statement-owner-iam-userid"
@@ -28,6 +29,8 @@ def resource(service: str, action: str, request: dict, region: str, account: str
     if service == "redshift-data":
         workgroup = request.get("WorkgroupName")
         return arn("workgroup", workgroup, "redshift-serverless") if workgroup else "*"
+    if service == "dms":
+        return request.get("ReplicationConfigArn") or "*"
     if service == "redshift-serverless":
         namespace = request.get("namespaceName")
         return arn("namespace", namespace) if namespace else "*"

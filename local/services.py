@@ -2,7 +2,8 @@
 
 import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlparse
@@ -10,8 +11,10 @@ from urllib.parse import urlparse
 import lake
 import roles
 import warehouse_mirror
+from dms import Dms
 from firehose_iceberg import FirehoseIceberg
 from iceberg_tables import IcebergTables
+from kinesis_records import KinesisRecords
 from rds_export import RdsExport
 from redshift_data import RedshiftData
 from redshift_serverless import RedshiftServerless
@@ -40,6 +43,8 @@ class Settings:
     """Folder of the contracts."""
     auth: bool
     """Whether roles may do what their policies allow only."""
+    capture_dsns: dict[str, str] = field(default_factory=dict)
+    """ARN of the secret that a DMS endpoint names -> connection of the PostgreSQL that plays its database."""
 
     @property
     def endpoint(self) -> str:
@@ -92,6 +97,10 @@ class Services:
         self.settings = settings
         self.state = Path(settings.state)
         self.mirroring = threading.Lock()
+        self.stream_of: Callable[[dict], dict | None] = lambda request: None
+        """ministack's Kinesis stream that a request names."""
+        self.follow_streams: Callable[[], None] = lambda: None
+        """Takes up ministack's delivery streams with a Kinesis source."""
 
     def client(self, service: str):
         return lake.client(service, self.settings.endpoint, self.settings.region)
@@ -118,7 +127,26 @@ class Services:
 
     @cached_property
     def firehose(self) -> FirehoseIceberg:
-        return FirehoseIceberg(self.clients, self.state / "firehose")
+        return FirehoseIceberg(
+            self.clients, self.state / "firehose", kinesis=self.kinesis, allow=self.require
+        )
+
+    @cached_property
+    def kinesis(self) -> KinesisRecords:
+        return KinesisRecords(lambda request: self.stream_of(request), self.state / "kinesis")
+
+    @cached_property
+    def dms(self) -> Dms:
+        settings = self.settings
+        return Dms(
+            settings.capture_dsns,
+            self.state / "dms",
+            settings.endpoint,
+            settings.region,
+            settings.account,
+            allow=self.require,
+            role_of=self.acts_as,
+        )
 
     @cached_property
     def iceberg(self) -> IcebergTables:
@@ -147,6 +175,12 @@ class Services:
         role = self.settings.auth and roles.role_of(principal)
         for action, resource in needed if role else []:
             roles.require(self.iam, role, action, resource)
+
+    def flush(self) -> int:
+        """Everything that was committed at a captured source, or accepted by Firehose, is delivered; how much."""
+        self.dms.catch_up()
+        self.follow_streams()
+        return self.firehose.flush()
 
     def mirror(self, dataset: str) -> None:
         """Silver as Redshift's external schema shows it: what changed is copied before a job counts as done."""

@@ -8,7 +8,7 @@ from patches.saving import save
 
 
 def extend(services: Services) -> None:
-    """A daily snapshot as RDS makes it, Firehose's buffers and all state written out now."""
+    """A daily snapshot as RDS makes it; what is captured and buffered, and all state, written out now; a bad wire."""
     import ministack.app as app
     from ministack.core.concurrency import run_reentrant
     from ministack.core.responses import json_response
@@ -18,7 +18,8 @@ def extend(services: Services) -> None:
         "/_moraine/snapshot": lambda request: services.rds.create_snapshot(**request),
         "/_moraine/occupy": lambda request: services.rds.occupy(request["exports"]),
         "/_moraine/save": lambda request: {"saved": save() is None},
-        "/_moraine/flush": lambda request: {"flushed": services.firehose.flush()},
+        "/_moraine/flush": lambda request: {"flushed": services.flush()},
+        "/_moraine/dms": lambda request: services.dms.disturb(request),
     }
 
     def answer(path: str, body: bytes):

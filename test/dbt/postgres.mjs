@@ -35,6 +35,8 @@ const postgres = new EmbeddedPostgres({
     '-c',
     'fsync=off',
     '-c',
+    'wal_level=logical',
+    '-c',
     'shared_buffers=512MB',
   ],
 });

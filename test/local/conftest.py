@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "local"), str(ROOT / "glue-jobs")]
+sys.path[:0] = [str(ROOT / "local"), str(ROOT / "glue-jobs"), str(Path(__file__).parent)]
 
 import lake  # noqa: E402
 
@@ -22,6 +22,11 @@ def free_port() -> int:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         return server.getsockname()[1]
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,377 @@
+"""AWS DMS Serverless: endpoints, replication configs and their replications, which run as processes of their own
+(dms_replication.py).
+
+What is configured and what each replication is to do is on disk: after a kill, those that ran go on from where their
+source's slot stands. Times are seconds since 1970.
+
+https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Serverless.html
+https://docs.aws.amazon.com/dms/latest/APIReference/API_StartReplication.html
+"""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dms_source
+from aws_error import AwsError
+from dms_mappings import Mappings
+from dms_runner import Runner
+from dms_settings import dsn_of, options
+
+TYPES = ("cdc", "full-load-and-cdc")
+STARTS = ("start-replication", "resume-processing", "reload-target")
+STILL = ("created", "stopped", "failed")
+"""States in which a replication may be started, and its config changed."""
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+class Dms:
+    """`dsns` maps secrets of sources to the PostgreSQL that plays them. `allow(role, [(action, arn)])` raises AwsError
+    unless the role may do it; `role_of(role)` is the role in whose name records are put, None for the account's own."""
+
+    ACTIONS = (
+        *("DescribeReplications", "StartReplication", "StopReplication", "ModifyReplicationConfig"),
+        *("DescribeReplicationConfigs", "DescribeReplicationTableStatistics"),
+    )
+
+    def __init__(
+        self,
+        dsns: dict[str, str],
+        folder: Path,
+        endpoint: str,
+        region: str,
+        account: str,
+        allow: Callable[[str, list[tuple[str, str]]], None] = lambda role, needed: None,
+        role_of: Callable[[str], str | None] = lambda role: None,
+    ):
+        self.dsns, self.path, self.endpoint, self.region = dsns, Path(folder) / "dms.json", endpoint, region
+        self.prefix, self.allow, self.role_of = f"arn:aws:dms:{region}:{account}", allow, role_of
+        self.lock, self.runners, self.faults = threading.RLock(), {}, {}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        saved = json.loads(self.path.read_text()) if self.path.exists() else {}
+        self.endpoints: dict[str, dict] = saved.get("endpoints", {})
+        self.configs: dict[str, dict] = saved.get("configs", {})
+
+    def go_on(self) -> None:
+        """Goes on with replications that ran when the emulator ended."""
+        with self.lock:
+            for config in self.configs.values():
+                if config["Status"] == "stopping":
+                    self._told(config, status="stopped")
+                elif config["Status"] not in STILL:
+                    self._run(config, again=True)
+
+    def handle(self, action: str, request: dict) -> dict:
+        """Carries one action out. Raises AwsError with DMS's own codes."""
+        if action not in self.ACTIONS:
+            message = f"{action} is not played here; there are: {', '.join(self.ACTIONS)}"
+            raise AwsError("UnknownOperationException", message)
+        with self.lock:
+            return {
+                "DescribeReplications": lambda: {"Replications": self._found(request, _replication)},
+                "DescribeReplicationConfigs": lambda: {"ReplicationConfigs": self._found(request, _config)},
+                "DescribeReplicationTableStatistics": lambda: self._statistics(request),
+                "StartReplication": lambda: self._start(request),
+                "StopReplication": lambda: self._stop(request),
+                "ModifyReplicationConfig": lambda: {"ReplicationConfig": self.modify(request)},
+            }[action]()
+
+    def create_endpoint(self, properties: dict) -> str:
+        """Makes an endpoint of CloudFormation's properties and returns its ARN."""
+        return self._make(self.endpoints, "endpoint", properties)
+
+    def change_endpoint(self, arn: str, properties: dict) -> None:
+        """DMS reads an endpoint's settings when a replication starts."""
+        with self.lock:
+            self.endpoints[arn] = properties
+            self._save()
+
+    def delete_endpoint(self, arn: str) -> None:
+        with self.lock:
+            if used := [c["ReplicationConfigArn"] for c in self.configs.values() if arn in c.values()]:
+                raise AwsError("InvalidResourceStateFault", f"Endpoint {arn} is used by {', '.join(used)}")
+            self.endpoints.pop(arn, None)
+            self._save()
+
+    def create_config(self, properties: dict) -> str:
+        """Makes a replication config, which is not started, and returns its ARN."""
+        config = _checked(properties, self.endpoints)
+        now = time.time()
+        state = {"Status": "created", "Created": now, "Updated": now, "Begun": False, "Ran": False}
+        arn = self._make(self.configs, "replication-config", {**config, **state})
+        self.configs[arn]["ReplicationConfigArn"] = arn
+        self._save()
+        return arn
+
+    def modify(self, request: dict) -> dict:
+        """Changes a config. Raises AwsError (InvalidResourceStateFault) unless its replication stands still."""
+        config = self._config(request)
+        if config["Status"] not in STILL:
+            raise _state(
+                f"Replication config {config['ReplicationConfigArn']} can't be changed", config, STILL
+            )
+        changed = {name: value for name, value in request.items() if value is not None}
+        config |= _checked({**config, **changed}, self.endpoints)
+        config["Updated"] = time.time()
+        self._save()
+        return _config(config)
+
+    def delete_config(self, arn: str) -> None:
+        """Deletes a config, and its slot and publication at the source. Raises AwsError while it runs."""
+        with self.lock:
+            config = self.configs.get(arn)
+            if config is None:
+                return
+            if config["Status"] not in STILL:
+                raise _state(f"Replication config {arn} can't be deleted", config, STILL)
+            if config["Ran"] and (dsn := self._dsn(config)):
+                dms_source.drop(dsn, _task(arn))
+            del self.configs[arn]
+            self._save()
+
+    def disturb(self, faults: dict) -> dict:
+        """Makes the wire of every replication as bad as AWS allows it to be: dms_sink.Faults."""
+        with self.lock:
+            self.faults = faults
+            for runner in self.runners.values():
+                runner.disturb(faults)
+        return faults
+
+    def catch_up(self, timeout: float = 60) -> None:
+        """Waits until every running replication has put what its source has committed by now.
+
+        Raises TimeoutError when one has not within `timeout` seconds."""
+        with self.lock:
+            running = [c for c in self.configs.values() if c["Status"] not in STILL]
+            sources = [(self._dsn(c), self._slot(c), c["ReplicationConfigArn"]) for c in running]
+        end = time.monotonic() + timeout
+        for dsn, slot, arn in sources:
+            if dsn and not dms_source.wait(dsn, slot, lambda: time.monotonic() < end):
+                raise TimeoutError(f"{arn} has not put within {timeout} s what its source had committed")
+
+    def close(self) -> None:
+        """Ends the processes; their replications go on at the next start."""
+        for runner in list(self.runners.values()):
+            runner.stop()
+
+    def _make(self, kept: dict, kind: str, properties: dict) -> str:
+        with self.lock:
+            identifier = "".join(secrets.choice(LETTERS) for _ in range(26))
+            arn = f"{self.prefix}:{kind}:{properties.get('ResourceIdentifier') or identifier}"
+            kept[arn] = properties
+            self._save()
+        return arn
+
+    def _save(self) -> None:
+        text = json.dumps({"endpoints": self.endpoints, "configs": self.configs})
+        self.path.with_suffix(".new").write_text(text)
+        self.path.with_suffix(".new").replace(self.path)
+
+    def _config(self, request: dict) -> dict:
+        arn = request.get("ReplicationConfigArn")
+        if arn not in self.configs:
+            raise AwsError("ResourceNotFoundFault", f"Replication config {arn} not found.")
+        return self.configs[arn]
+
+    def _found(self, request: dict, tell: Callable[[dict], dict]) -> list[dict]:
+        found = list(self.configs.values())
+        names = {
+            "replication-config-arn": "ReplicationConfigArn",
+            "replication-config-id": "ReplicationConfigIdentifier",
+        }
+        for each in request.get("Filters") or []:
+            if each["Name"] not in names:
+                allowed = ", ".join(names)
+                raise AwsError(
+                    "InvalidParameterValueException", f"Filter {each['Name']!r}; allowed are {allowed}"
+                )
+            found = [config for config in found if config.get(names[each["Name"]]) in each["Values"]]
+        return [tell(config) for config in found]
+
+    def _start(self, request: dict) -> dict:
+        config, kind = self._config(request), request.get("StartReplicationType")
+        if kind not in STARTS:
+            message = f"StartReplicationType is {kind!r}; allowed are {', '.join(STARTS)}"
+            raise AwsError("InvalidParameterValueException", message)
+        if config["Status"] not in STILL:
+            raise _state(f"Replication {config['ReplicationConfigArn']} can't be started", config, STILL)
+        if (kind == STARTS[0]) == config["Ran"]:
+            word = "running for the first time" if config["Ran"] else "that ran before"
+            name = kind.upper().replace("-", "_")
+            message = f"Start Type : {name}, valid only for tasks {word}"
+            raise AwsError("InvalidParameterCombinationException", message)
+        config["Ran"], config["StartReplicationType"] = True, kind
+        config["Begun"] = config["Begun"] and kind == STARTS[1]
+        config["Started"] = time.time()
+        for gone in ("FailureMessages", "StopReason"):
+            config.pop(gone, None)
+        self._run(config, again=False)
+        return {"Replication": _replication(config)}
+
+    def _run(self, config: dict, again: bool) -> None:
+        config["Status"] = "initializing"
+        self._save()
+        arn = config["ReplicationConfigArn"]
+        self.runners[arn] = Runner(
+            lambda again: self._job(config, again),
+            lambda **what: self._told(config, **what),
+            self.faults,
+            again,
+        )
+
+    def _stop(self, request: dict) -> dict:
+        config = self._config(request)
+        if config["Status"] in (*STILL, "stopping"):
+            raise _state(
+                f"Replication {config['ReplicationConfigArn']} can't be stopped", config, ("running",)
+            )
+        config["Status"] = "stopping"
+        self._save()
+        runner = self.runners.pop(config["ReplicationConfigArn"], None)
+
+        def end() -> None:
+            if runner:
+                runner.stop()
+            self._told(config, status="stopped")
+
+        threading.Thread(target=end, daemon=True).start()
+        return {"Replication": _replication(config)}
+
+    def _told(self, config: dict, status: str | None = None, **what) -> None:
+        """What a runner says of its replication."""
+        with self.lock:
+            if status and not (config["Status"] == "stopping" and status != "stopped"):
+                config["Status"] = status
+            if status in STILL:
+                config["Stopped"] = time.time()
+                config["StopReason"] = (
+                    "Stop Reason NORMAL" if status == "stopped" else "Stop Reason FATAL_ERROR"
+                )
+            config |= what
+            self._save()
+
+    def _slot(self, config: dict) -> str:
+        given = (self.endpoints[config["SourceEndpointArn"]].get("PostgreSqlSettings") or {}).get("SlotName")
+        return given or dms_source.name_of(_task(config["ReplicationConfigArn"]))
+
+    def _secret(self, config: dict) -> str:
+        source = self.endpoints[config["SourceEndpointArn"]]
+        return (source.get("PostgreSqlSettings") or {}).get("SecretsManagerSecretId") or ""
+
+    def _dsn(self, config: dict) -> str | None:
+        return dsn_of(self._secret(config), self.dsns)
+
+    def _job(self, config: dict, again: bool) -> dict:
+        """What a replication's process is told (dms_replication.Job). Raises LookupError, AwsError or ValueError when
+        it can't run: then it has failed."""
+        source, target = (self.endpoints[config[name]] for name in ("SourceEndpointArn", "TargetEndpointArn"))
+        if source.get("EngineName") not in ("postgres", "aurora-postgresql"):
+            raise LookupError(f"engine {source.get('EngineName')} is not played here: only postgres is")
+        dsn = self._dsn(config)
+        if dsn is None:
+            known = ", ".join(self.dsns) or "none"
+            raise LookupError(f"no database plays secret {self._secret(config)!r}; there are: {known}")
+        postgres, kinesis = source["PostgreSqlSettings"], target.get("KinesisSettings") or {}
+        self._may_read(postgres["SecretsManagerAccessRoleArn"], self._secret(config))
+        return {
+            "dsn": dsn,
+            "task": _task(config["ReplicationConfigArn"]),
+            "slot": postgres.get("SlotName"),
+            "mappings": config["TableMappings"],
+            "load": config["ReplicationType"] != "cdc",
+            "fresh": not config["Begun"],
+            "again": again,
+            "stream": kinesis["StreamArn"],
+            "role": self.role_of(kinesis["ServiceAccessRoleArn"]),
+            "endpoint": self.endpoint,
+            "region": self.region,
+            "options": options(source, target, config.get("ReplicationSettings")),
+        }
+
+    def _may_read(self, role: str, secret: str) -> None:
+        """Raises AwsError unless the role may read the secret, whose ARN may lack its last six characters."""
+        try:
+            self.allow(role, [("secretsmanager:GetSecretValue", f"{secret}-AbCdEf")])
+        except AwsError:
+            self.allow(role, [("secretsmanager:GetSecretValue", secret)])
+
+    def _statistics(self, request: dict) -> dict:
+        config = self._config(request)
+        found = []
+        for name, counts in sorted(config.get("Statistics", {}).items()):
+            schema, _, table = name.partition(".")
+            applied = {f"Applied{what}": count for what, count in counts.items() if what != "FullLoadRows"}
+            found.append({"SchemaName": schema, "TableName": table, **counts, **applied, **TABLE_STATE})
+        arn = config["ReplicationConfigArn"]
+        return {"ReplicationConfigArn": arn, "ReplicationTableStatistics": found}
+
+
+TABLE_STATE = {"TableState": "Table completed", "ValidationState": "Not enabled"}
+
+
+def _task(arn: str) -> str:
+    return arn.rpartition(":")[2]
+
+
+def _state(what: str, config: dict, allowed: tuple[str, ...]) -> AwsError:
+    message = f"{what}: its replication is {config['Status']}; allowed are {', '.join(allowed)}"
+    return AwsError("InvalidResourceStateFault", message)
+
+
+def _checked(config: dict, endpoints: dict) -> dict:
+    """The config with its JSON parts as texts. Raises AwsError for what DMS refuses."""
+    config = dict(config)
+    for name in ("ReplicationConfigIdentifier", "ReplicationType", "TableMappings", "ComputeConfig"):
+        if not config.get(name):
+            raise AwsError("InvalidParameterValueException", f"{name} is required")
+    for name in ("TableMappings", "ReplicationSettings", "SupplementalSettings"):
+        if config.get(name) and not isinstance(config[name], str):
+            config[name] = json.dumps(config[name])
+    if config["ReplicationType"] not in TYPES:
+        message = f"ReplicationType is {config['ReplicationType']!r}; played here are {', '.join(TYPES)}"
+        raise AwsError("InvalidParameterValueException", message)
+    for name in ("SourceEndpointArn", "TargetEndpointArn"):
+        if config.get(name) not in endpoints:
+            raise AwsError("ResourceNotFoundFault", f"Endpoint {config.get(name)} not found.")
+    Mappings(config["TableMappings"])
+    return config
+
+
+def _config(config: dict) -> dict:
+    """A config as DescribeReplicationConfigs tells it."""
+    names = (
+        *("ReplicationConfigIdentifier", "ReplicationConfigArn", "SourceEndpointArn", "TargetEndpointArn"),
+        *("ReplicationType", "ComputeConfig", "ReplicationSettings", "SupplementalSettings", "TableMappings"),
+    )
+    told = {name: config[name] for name in names if config.get(name) is not None}
+    return {
+        **told,
+        "ReplicationConfigCreateTime": config["Created"],
+        "ReplicationConfigUpdateTime": config["Updated"],
+    }
+
+
+def _replication(config: dict) -> dict:
+    """A config's replication as DescribeReplications tells it."""
+    names = (
+        *("ReplicationConfigIdentifier", "ReplicationConfigArn", "SourceEndpointArn", "TargetEndpointArn"),
+        *("ReplicationType", "Status", "StopReason", "FailureMessages", "StartReplicationType"),
+    )
+    told = {name: config[name] for name in names if config.get(name) is not None}
+    units = int(config["ComputeConfig"].get("MinCapacityUnits") or 1)
+    if config["Status"] == "running":
+        told["ProvisionData"] = {"ProvisionState": "provisioned", "ProvisionedCapacityUnits": units}
+    counts = config.get("Statistics", {})
+    told["ReplicationStats"] = {
+        "FullLoadProgressPercent": 100 if config["Begun"] else 0,
+        "TablesLoaded": sum("FullLoadRows" in table for table in counts.values()),
+    }
+    times = {
+        "ReplicationCreateTime": "Created",
+        "ReplicationUpdateTime": "Updated",
+        "ReplicationLastStopTime": "Stopped",
+    }
+    return {**told, **{name: config[key] for name, key in times.items() if key in config}}

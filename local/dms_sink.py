@@ -1,0 +1,93 @@
+"""Puts records into a Kinesis stream, in order, until they are taken.
+
+https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+"""
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+from dms_records import Record
+
+AT_ONCE, BYTES_AT_ONCE = 500, 4 * 1024 * 1024
+MAX_RECORD = 1024 * 1024
+PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds before a refused put is tried again, doubled each time."""
+
+
+class Faults(NamedTuple):
+    """What a test wants of the wire, each by its share of the records: AWS promises neither of both."""
+
+    duplicates: float = 0
+    """Records that arrive a second time, later."""
+    disorder: float = 0
+    """Records that arrive later than those after them."""
+    seed: int = 0
+
+
+class Sink:
+    """`put(records)` is Kinesis's PutRecords of a list of `{Data, PartitionKey}`; `over()` tells that it is to end."""
+
+    def __init__(self, put: Callable[[list[dict]], dict], over: Callable[[], bool] = lambda: False):
+        self.put, self.over = put, over
+        self.waiting: list[dict] = []
+        self.bytes = 0
+        self.late: list[dict] = []
+        self.use(Faults())
+
+    def use(self, faults: Faults) -> None:
+        self.faults, self.random = faults, random.Random(faults.seed)
+
+    def add(self, record: Record) -> None:
+        """Takes a record and puts what has come together. Raises ValueError when it is larger than Kinesis takes."""
+        key, data = record
+        if len(data) + len(key) > MAX_RECORD:
+            raise ValueError(f"a record of {key} has {len(data)} bytes; Kinesis takes {MAX_RECORD}")
+        one = {"Data": data, "PartitionKey": key}
+        if self.faults.duplicates or self.faults.disorder:
+            if self.random.random() < self.faults.duplicates:
+                self.late.append(one)
+            if self.random.random() < self.faults.disorder:
+                self.late.append(one)
+                return
+            if self.late and self.random.random() < 0.1:
+                self._wait(self.late.pop(self.random.randrange(len(self.late))))
+        self._wait(one)
+
+    def _wait(self, one: dict) -> None:
+        size = len(one["Data"]) + len(one["PartitionKey"])
+        if len(self.waiting) == AT_ONCE or self.bytes + size > BYTES_AT_ONCE:
+            self._put()
+        self.waiting.append(one)
+        self.bytes += size
+
+    def flush(self) -> bool:
+        """Puts everything; False when it was told to end before all was taken."""
+        while self.late:
+            self._wait(self.late.pop(self.random.randrange(len(self.late))))
+        return self._put()
+
+    def _put(self) -> bool:
+        pause = PAUSE
+        while self.waiting:
+            try:
+                answer = self.put(self.waiting)
+                results = zip(self.waiting, answer["Records"], strict=True)
+                left = [one for one, result in results if result.get("ErrorCode")]
+                problem = next((r["ErrorMessage"] for r in answer["Records"] if r.get("ErrorCode")), "")
+            except (BotoCoreError, ClientError) as error:
+                left, problem = self.waiting, str(error)
+            pause = PAUSE if len(left) < len(self.waiting) else min(2 * pause, LONGEST_PAUSE)
+            self.waiting = left
+            if left:
+                print(
+                    f"Kinesis took not all records and is asked again: {problem}", file=sys.stderr, flush=True
+                )
+                if self.over():
+                    return False
+                time.sleep(pause)
+        self.bytes = 0
+        return True

@@ -62,6 +62,11 @@ const fields = z.strictObject({
   timeZone: z.string().refine(isTimeZone, 'an IANA time zone such as Europe/Berlin').default('Etc/UTC'),
   /** The RDS instance or Aurora cluster behind each database source, by the source's name. */
   databases: z.record(z.string(), database),
+  /**
+   * Database sources whose changes are not captured here, though `sources/` says so: their daily export alone brings
+   * them. @default - none
+   */
+  withoutCapture: z.array(z.string()).default([]),
   apis,
   /**
    * Which snapshots of this account's databases may be exported: RDS's daily automated ones, or the newest of any kind.

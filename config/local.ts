@@ -20,6 +20,8 @@ export const local = {
       capture: { secretArn: captureSecret('operations'), multiAz: false, streamRetentionHours: 24 },
     },
   },
+  // `npm run local -- --no-stream`, and databases of the user's, in which nothing is changed.
+  withoutCapture: (process.env.MORAINE_WITHOUT_CAPTURE ?? '').split(',').filter((name) => name !== ''),
   // Played by sample/, or by a server of your own.
   apis: { exchange_rates: { url: playedApi('exchange_rates') } },
   snapshotType: 'automated',

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Environment } from '../config/environment';
 import type { Contract } from '../lambdas/shared/contract';
 import type { Platform } from '../lambdas/shared/platform';
-import { checkSources, isExported, type DatabaseSource, type Source } from '../lambdas/shared/source';
+import { checkSources, isCaptured, isExported, type DatabaseSource, type Source } from '../lambdas/shared/source';
 import { checkCapture } from './capture-declarations';
 import { readContracts } from './contracts';
 import { readEndpoints } from './endpoints';
@@ -22,7 +22,7 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   const root = props.root ?? join(__dirname, '..');
   const contracts = readContracts(root);
   const sources = checkSources(
-    props.sources,
+    withoutCapture(props.sources, props.environment),
     contracts.map((contract) => contract.dataset),
   );
   checkDatabases(sources, props.environment);
@@ -30,6 +30,21 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   checkFields(sources, contracts);
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
+}
+
+/** The sources as this environment has them. @throws Error when it leaves out what no source captures. */
+function withoutCapture(sources: readonly Source[], environment: Environment): Source[] {
+  const captured = sources.filter(isCaptured).map(({ name }) => name);
+  const wrong = environment.withoutCapture.find((name) => !captured.includes(name));
+  if (wrong !== undefined) {
+    throw new Error(
+      `config/${environment.name}.ts: withoutCapture has ${JSON.stringify(wrong)}: allowed are sources with capture ` +
+        `(${captured.join(', ') || 'there is none'}). Remove it.`,
+    );
+  }
+  return sources.map((source) =>
+    isCaptured(source) && environment.withoutCapture.includes(source.name) ? { ...source, capture: undefined } : source,
+  );
 }
 
 /** @throws Error when a database source has no database in this environment, one has no source, or it can't be exported. */
@@ -44,7 +59,9 @@ function checkDatabases(sources: readonly Source[], environment: Environment): v
       );
     }
     checkNames(source);
-    checkCapture(source, environment.databases[source.name], file);
+    const database = environment.databases[source.name];
+    const leftOut = environment.withoutCapture.includes(source.name);
+    checkCapture(source, leftOut ? { ...database, capture: undefined } : database, file);
   }
   for (const name of Object.keys(environment.databases)) {
     if (!names.includes(name)) {

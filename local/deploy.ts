@@ -65,10 +65,15 @@ function cdk(
 
 /**
  * Deploys the platform to the emulator, as `cdk deploy` deploys it to AWS.
- * @param port the first of the parts' ports, from which `config/local.ts` derives those of the APIs
+ * @param local what `config/local.ts` is told: the first of the parts' ports, and the sources that are not captured
  * @returns the outputs of its stacks
  */
-export async function deploy(endpoint: string, state: string, port: number, log: string): Promise<Outputs> {
+export async function deploy(
+  endpoint: string,
+  state: string,
+  local: { readonly port: number; readonly withoutCapture: readonly string[] },
+  log: string,
+): Promise<Outputs> {
   // Before synth: bootstrapping rewrites the assembly without its bundles.
   const marker = join(state, 'bootstrapped');
   if (!existsSync(marker)) {
@@ -79,7 +84,9 @@ export async function deploy(endpoint: string, state: string, port: number, log:
   const outputs = join(state, 'outputs.json');
   const where = ['-c', 'env=local', '--output', join(state, 'cdk.out'), '--outputs-file', outputs];
   const args = ['deploy', '**', '--require-approval', 'never', '--method', 'direct', ...where];
-  await cdk(endpoint, state, log, args, { env: { MORAINE_PORT: String(port) } });
+  await cdk(endpoint, state, log, args, {
+    env: { MORAINE_PORT: String(local.port), MORAINE_WITHOUT_CAPTURE: local.withoutCapture.join(',') },
+  });
   await tell(endpoint, 'save');
   const stacks = JSON.parse(readFileSync(outputs, 'utf8')) as Record<string, Record<string, string>>;
   return Object.assign({}, ...Object.values(stacks)) as Outputs;

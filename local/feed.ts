@@ -81,7 +81,6 @@ async function feedCollector(feed: Feed, declared: CollectorSource): Promise<str
     if (answer.status !== 202) throw new Error(`The collector answered ${answer.status}: ${await answer.text()}`);
   });
   await client.end();
-  await tell(feed.endpoint, 'flush');
   return told;
 }
 

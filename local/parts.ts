@@ -99,6 +99,7 @@ export interface EmulatorSettings {
   readonly silver_database: string;
   readonly contracts: string;
   readonly auth: boolean;
+  readonly capture_dsns: Record<string, string>;
 }
 
 /** Starts the emulator and waits until it answers. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { environment } from '../config';
 import { databaseIdentifier } from '../lambdas/shared/database';
 import { databaseName } from '../lambdas/shared/platform';
-import { datasetsOf } from '../lambdas/shared/source';
+import { datasetsOf, isCaptured } from '../lambdas/shared/source';
 import { readDeclarations } from '../lib/declarations';
 import { sources } from '../sources';
 import { localUrl, serveApi } from './api';
@@ -15,7 +15,7 @@ import { deploy } from './deploy';
 import { feedSources, fillDatabases } from './feed';
 import { compareLakeCounts, LAKE } from './lake-counts';
 import { checkPorts, parseOptions, portsFrom, trinoPort, type Options } from './options';
-import { ACCOUNT, REGION, startEmulator, startSpark } from './parts';
+import { ACCOUNT, REGION, startEmulator, startSpark, tell } from './parts';
 import { runPipeline } from './pipeline';
 import { checkDatabase, endLeftover, startPostgres, WAREHOUSE, type Postgres } from './postgres';
 import { reconcile } from './reconcile';
@@ -92,11 +92,21 @@ async function startParts(
     silver_database: databaseName('local', 'silver'),
     contracts: join(ROOT, 'contracts'),
     auth: options.auth,
+    capture_dsns: Object.fromEntries(
+      capturedHere(options, given).map((declared) => [
+        played[declared.name].capture?.secretArn ?? '',
+        databaseDsn(declared, given, source),
+      ]),
+    ),
   };
   running.add(await startEmulator(settings, log('emulator')));
   say(`AWS on ${endpoint}; Spark is starting`);
   return { source, warehouse, endpoint };
 }
+
+/** The sources whose changes are captured: a database of the user's is read, and gets no replication slot of ours. */
+const capturedHere = ({ stream }: Options, given: Given) =>
+  sources.flatMap((declared) => (stream && isCaptured(declared) && !(declared.name in given) ? [declared] : []));
 
 /** Starts Trino and lets it count every view of the lake. @returns whether it finds what silver has */
 async function tryTrino(
@@ -130,9 +140,13 @@ async function run(options: Options, running: Running): Promise<number> {
   const { source, warehouse, endpoint } = await startParts(options, given, running, log);
 
   await fillDatabases({ size: options.size, source, given, say });
-  const outputs = await deploy(endpoint, options.state, options.port, log('cdk'));
+  const captured = capturedHere(options, given).map(({ name }) => name);
+  const withoutCapture = sources.flatMap((one) => (isCaptured(one) && !captured.includes(one.name) ? [one.name] : []));
+  const outputs = await deploy(endpoint, options.state, { port: options.port, withoutCapture }, log('cdk'));
   say('deployed (cdk deploy -c env=local)');
   await feedSources({ size: options.size, source, given, endpoint, outputs, say });
+  // What was captured since the last run, and what the collectors took.
+  await tell(endpoint, 'flush');
   await runPipeline(endpoint, outputs.PipelineArn, say);
   for (const line of await mergeCounts(endpoint, outputs.RunsTable, sources.flatMap(datasetsOf))) say(line);
   const equal = reconcile(source, given, warehouse, endpoint, started);

@@ -30,9 +30,6 @@ export interface ChangeCapture {
   readonly epoch?: number;
 }
 
-/** The epoch of a source's stream; undefined when its changes are not captured. */
-export const streamEpoch = ({ capture }: DatabaseSource): number | undefined => capture && (capture.epoch ?? 1);
-
 /** An HTTP endpoint that takes events and puts them on a stream. */
 export interface CollectorSource {
   readonly kind: 'collector';
@@ -68,9 +65,7 @@ export function datasetsOf(source: Source): readonly string[] {
 
 /** The datasets that arrive as they happen, not only when the pipeline fetches them. */
 export const streamedDatasets = (sources: readonly Source[]): string[] =>
-  sources
-    .filter((source) => (source.kind === 'database' ? source.capture : source.kind === 'collector'))
-    .flatMap(datasetsOf);
+  sources.filter((source) => isCaptured(source) || source.kind === 'collector').flatMap(datasetsOf);
 
 /**
  * Sources as declared, checked against the contracts.

@@ -10,7 +10,7 @@ import { parse } from '../shared/parse';
 import { platform, type Platform } from '../shared/platform';
 import { snapshotPosition } from '../shared/position';
 import { recordExport } from '../shared/run-records';
-import { streamEpoch } from '../shared/source';
+import { epochOf, isCaptured } from '../shared/source';
 import { copyOf, deleteOtherCopies } from './copy';
 import { exportId, newest, snapshotsOf, type Snapshot } from './snapshot';
 import { choose, start, tasksOf, type ExportTarget, type Task } from './task';
@@ -72,7 +72,7 @@ export const makeHandler =
       source: source.name,
       exportId: task.id,
       snapshotId: snapshot.id,
-      position: snapshotPosition(snapshot.created, streamEpoch(source)),
+      position: snapshotPosition(snapshot.created, isCaptured(source) ? epochOf(source) : undefined),
       committedAt: snapshot.created.toISOString(),
       status,
     };

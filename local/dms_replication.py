@@ -30,8 +30,8 @@ from dms_records import Recorder
 from dms_sink import Faults, Sink
 from pgoutput import Begin, Change, Commit, Relation, Truncate
 
-STATUS_EVERY = 1.0
-"""Seconds between two reports of statistics, and between two acknowledgements of a log that stands still."""
+STATUS_EVERY, STILL_AFTER = 1.0, 0.2
+"""Seconds between two reports of what happens, and after which nothing happens."""
 RETRY_AFTER = 1.0
 
 
@@ -76,7 +76,7 @@ class Replication:
         self.sink = Sink(self._put, self.over.is_set)
         self.sink.use(Faults(**job.faults))
         self.statistics: dict[str, dict[str, int]] = {}
-        self.told, self.client = 0.0, None
+        self.told, self.counted, self.client = 0.0, False, None
 
     def _put(self, records: list[dict]) -> dict:
         job = self.job
@@ -138,12 +138,12 @@ class Replication:
                 if committed > acknowledged and self.sink.flush():
                     acknowledged = committed
                     cursor.send_feedback(flush_lsn=acknowledged, force=True)
-                self._report()
-                if select.select([cursor], [], [], STATUS_EVERY)[0] == [] and not within:
+                if select.select([cursor], [], [], STILL_AFTER)[0] == [] and not within:
                     # Nothing of ours has been written up to here: the slot need not hold the log back.
                     if committed == acknowledged and cursor.wal_end > acknowledged:
                         acknowledged = committed = cursor.wal_end
-                    cursor.send_feedback(flush_lsn=acknowledged, force=True)
+                    cursor.send_feedback(flush_lsn=acknowledged, reply=True, force=True)
+                    self._report()
                 continue
             lsn, found = message.data_start, pgoutput.read(message.payload)
             if isinstance(found, Change):
@@ -191,11 +191,13 @@ class Replication:
     def _count(self, table: dms_records.Table, what: str) -> None:
         counts = self.statistics.setdefault(f"{table.schema}.{table.name}", {})
         counts[what] = counts.get(what, 0) + 1
+        self.counted = True
 
     def _report(self) -> None:
-        if time.monotonic() > self.told + STATUS_EVERY or self.over.is_set():
-            self.told = time.monotonic()
+        self.told = time.monotonic()
+        if self.counted:
             tell(statistics=self.statistics)
+        self.counted = False
 
     def listen(self) -> None:
         """Takes requests from the emulator; when it is gone, killed even, the replication ends."""

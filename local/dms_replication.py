@@ -75,17 +75,15 @@ class Replication:
         self.recorder = Recorder(job.task, dms_records.Options(values, **job.options), self.mappings)
         self.sink = Sink(self._put, self.over.is_set)
         self.sink.use(Faults(**job.faults))
+        self.sts = lake.client("sts", job.endpoint, job.region)
         self.statistics: dict[str, dict[str, int]] = {}
         self.told, self.counted, self.client = 0.0, False, None
 
     def _put(self, records: list[dict]) -> dict:
         job = self.job
-        if not self.client or job.role:  # a session of a role is made anew before it ends
-            acting = (
-                roles.session(job.role, lake.client("sts", job.endpoint, job.region)) if job.role else None
-            )
-            if not self.client or acting is not self.acting:
-                self.acting, self.client = acting, lake.client("kinesis", job.endpoint, job.region, acting)
+        acting = roles.session(job.role, self.sts) if job.role else None
+        if not self.client or acting is not self.acting:  # a session of a role is made anew before it ends
+            self.acting, self.client = acting, lake.client("kinesis", job.endpoint, job.region, acting)
         return self.client.put_records(StreamARN=job.stream, Records=records)
 
     def run(self) -> None:

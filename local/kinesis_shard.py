@@ -112,9 +112,9 @@ class Shard:
         with self.lock:
             places = list(self.places)
         for first in places[max(0, bisect_right(places, place) - 1) :]:
+            place = max(place, first)
             with self._path(first).open("rb") as file:
-                file.seek(max(place, first) - first)
-                place = max(place, first)
+                file.seek(place - first)
                 while len(head := file.read(HEAD.size)) == HEAD.size:
                     size, key_size, arrived = HEAD.unpack(head)
                     body = file.read(key_size + size)

@@ -149,13 +149,19 @@ class Dms:
             sources = [(self._dsn(c), self._slot(c), c["ReplicationConfigArn"]) for c in running]
         end = time.monotonic() + timeout
         for dsn, slot, arn in sources:
-            if dsn and not dms_source.wait(dsn, slot, lambda: time.monotonic() < end):
-                raise TimeoutError(f"{arn} has not put within {timeout} s what its source had committed")
+            if dsn and not dms_source.wait(dsn, slot, lambda a=arn: time.monotonic() < end and self._runs(a)):
+                status = self.configs.get(arn, {}).get("Status", "deleted")
+                raise TimeoutError(
+                    f"{arn} ({status}) has not put what its source had committed {timeout} s ago"
+                )
 
     def close(self) -> None:
         """Ends the processes; their replications go on at the next start."""
         for runner in list(self.runners.values()):
             runner.stop()
+
+    def _runs(self, arn: str) -> bool:
+        return self.configs.get(arn, {}).get("Status", STILL[0]) not in STILL
 
     def _make(self, kept: dict, kind: str, properties: dict) -> str:
         with self.lock:

@@ -12,6 +12,7 @@ records.
 import json
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -205,6 +206,7 @@ class Replication:
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the emulator's, whose end is ours
     job = Job(**json.loads(sys.stdin.readline()))
     replication = Replication(job)
     threading.Thread(target=replication.listen, daemon=True).start()

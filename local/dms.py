@@ -10,12 +10,14 @@ https://docs.aws.amazon.com/dms/latest/APIReference/API_StartReplication.html
 
 import json
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import dms_source
+import psycopg2
 from aws_error import AwsError
 from dms_mappings import Mappings
 from dms_runner import Runner
@@ -128,7 +130,10 @@ class Dms:
             if config["Status"] not in STILL:
                 raise _state(f"Replication config {arn} can't be deleted", config, STILL)
             if config["Ran"] and (dsn := self._dsn(config)):
-                dms_source.drop(dsn, _task(arn))
+                try:
+                    dms_source.drop(dsn, _task(arn))
+                except psycopg2.Error as error:  # the database is gone, and its slot with it
+                    print(f"dms: slot of {arn}: {error}", file=sys.stderr, flush=True)
             del self.configs[arn]
             self._save()
 

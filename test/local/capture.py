@@ -251,6 +251,7 @@ class Capture:
             Code={"ZipFile": zipped.getvalue()},
             Timeout=300,
         )
+        emulator.tell("save")  # a kill may cost the last two seconds of a stack
 
     def deploy(self, made: dict) -> dict[str, str]:
         stacks = self.emulator.client("cloudformation")

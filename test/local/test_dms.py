@@ -325,3 +325,18 @@ def test_a_changed_table_is_told(captured, source):
     (control,) = [each for each in found if each["metadata"]["operation"] == "add-column"]
     assert control["control"]["table-def"]["columns"]["new"] == {"type": "INT32", "nullable": True}
     assert control["control"]["table-def"]["primary-key"] == ["id"]
+
+
+def test_what_kinesis_has_not_taken_is_not_acknowledged(captured, source):
+    capture = captured("create table things (id int primary key)", ["things"])
+    capture.start()
+    iam = capture.emulator.client("iam")
+    policy = iam.get_role_policy(RoleName="writer", PolicyName="own")["PolicyDocument"]
+    iam.delete_role_policy(RoleName="writer", PolicyName="own")
+    source.execute("insert into things select generate_series(1, 300)")  # less than one request
+    time.sleep(1)
+    assert {brief(each)[1] for each in capture.records()} == {"create-table"}
+    (process,) = replications(capture)
+    os.kill(process, signal.SIGKILL)
+    iam.put_role_policy(RoleName="writer", PolicyName="own", PolicyDocument=json.dumps(policy))
+    assert {each["data"]["id"] for each in capture.changes()} == set(range(1, 301))

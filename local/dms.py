@@ -10,12 +10,14 @@ https://docs.aws.amazon.com/dms/latest/APIReference/API_StartReplication.html
 
 import json
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import dms_source
+import psycopg2
 from aws_error import AwsError
 from dms_mappings import Mappings
 from dms_runner import Runner
@@ -128,7 +130,10 @@ class Dms:
             if config["Status"] not in STILL:
                 raise _state(f"Replication config {arn} can't be deleted", config, STILL)
             if config["Ran"] and (dsn := self._dsn(config)):
-                dms_source.drop(dsn, _task(arn))
+                try:
+                    dms_source.drop(dsn, _task(arn))
+                except psycopg2.Error as error:  # the database is gone, and its slot with it
+                    print(f"dms: slot of {arn}: {error}", file=sys.stderr, flush=True)
             del self.configs[arn]
             self._save()
 
@@ -149,13 +154,19 @@ class Dms:
             sources = [(self._dsn(c), self._slot(c), c["ReplicationConfigArn"]) for c in running]
         end = time.monotonic() + timeout
         for dsn, slot, arn in sources:
-            if dsn and not dms_source.wait(dsn, slot, lambda: time.monotonic() < end):
-                raise TimeoutError(f"{arn} has not put within {timeout} s what its source had committed")
+            if dsn and not dms_source.wait(dsn, slot, lambda a=arn: time.monotonic() < end and self._runs(a)):
+                status = self.configs.get(arn, {}).get("Status", "deleted")
+                raise TimeoutError(
+                    f"{arn} ({status}) has not put what its source had committed {timeout} s ago"
+                )
 
     def close(self) -> None:
         """Ends the processes; their replications go on at the next start."""
         for runner in list(self.runners.values()):
             runner.stop()
+
+    def _runs(self, arn: str) -> bool:
+        return self.configs.get(arn, {}).get("Status", STILL[0]) not in STILL
 
     def _make(self, kept: dict, kind: str, properties: dict) -> str:
         with self.lock:

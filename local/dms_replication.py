@@ -12,6 +12,7 @@ records.
 import json
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -30,8 +31,8 @@ from dms_records import Recorder
 from dms_sink import Faults, Sink
 from pgoutput import Begin, Change, Commit, Relation, Truncate
 
-STATUS_EVERY = 1.0
-"""Seconds between two reports of statistics, and between two acknowledgements of a log that stands still."""
+STATUS_EVERY, STILL_AFTER = 1.0, 0.2
+"""Seconds between two reports of what happens, and after which nothing happens."""
 RETRY_AFTER = 1.0
 
 
@@ -75,17 +76,15 @@ class Replication:
         self.recorder = Recorder(job.task, dms_records.Options(values, **job.options), self.mappings)
         self.sink = Sink(self._put, self.over.is_set)
         self.sink.use(Faults(**job.faults))
+        self.sts = lake.client("sts", job.endpoint, job.region)
         self.statistics: dict[str, dict[str, int]] = {}
-        self.told, self.client = 0.0, None
+        self.told, self.counted, self.client = 0.0, False, None
 
     def _put(self, records: list[dict]) -> dict:
         job = self.job
-        if not self.client or job.role:  # a session of a role is made anew before it ends
-            acting = (
-                roles.session(job.role, lake.client("sts", job.endpoint, job.region)) if job.role else None
-            )
-            if not self.client or acting is not self.acting:
-                self.acting, self.client = acting, lake.client("kinesis", job.endpoint, job.region, acting)
+        acting = roles.session(job.role, self.sts) if job.role else None
+        if not self.client or acting is not self.acting:  # a session of a role is made anew before it ends
+            self.acting, self.client = acting, lake.client("kinesis", job.endpoint, job.region, acting)
         return self.client.put_records(StreamARN=job.stream, Records=records)
 
     def run(self) -> None:
@@ -138,12 +137,12 @@ class Replication:
                 if committed > acknowledged and self.sink.flush():
                     acknowledged = committed
                     cursor.send_feedback(flush_lsn=acknowledged, force=True)
-                self._report()
-                if select.select([cursor], [], [], STATUS_EVERY)[0] == [] and not within:
+                if select.select([cursor], [], [], STILL_AFTER)[0] == [] and not within:
                     # Nothing of ours has been written up to here: the slot need not hold the log back.
                     if committed == acknowledged and cursor.wal_end > acknowledged:
                         acknowledged = committed = cursor.wal_end
-                    cursor.send_feedback(flush_lsn=acknowledged, force=True)
+                    cursor.send_feedback(flush_lsn=acknowledged, reply=True, force=True)
+                    self._report()
                 continue
             lsn, found = message.data_start, pgoutput.read(message.payload)
             if isinstance(found, Change):
@@ -191,11 +190,13 @@ class Replication:
     def _count(self, table: dms_records.Table, what: str) -> None:
         counts = self.statistics.setdefault(f"{table.schema}.{table.name}", {})
         counts[what] = counts.get(what, 0) + 1
+        self.counted = True
 
     def _report(self) -> None:
-        if time.monotonic() > self.told + STATUS_EVERY or self.over.is_set():
-            self.told = time.monotonic()
+        self.told = time.monotonic()
+        if self.counted:
             tell(statistics=self.statistics)
+        self.counted = False
 
     def listen(self) -> None:
         """Takes requests from the emulator; when it is gone, killed even, the replication ends."""
@@ -205,6 +206,7 @@ class Replication:
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the emulator's, whose end is ours
     job = Job(**json.loads(sys.stdin.readline()))
     replication = Replication(job)
     threading.Thread(target=replication.listen, daemon=True).start()

@@ -11,7 +11,7 @@ STATES = (
     *("initializing", "preparing_metadata_resources", "testing_connection", "fetching_metadata"),
     *("calculating_capacity", "provisioning_capacity", "replication_starting"),
 )
-STEP = 0.05
+STEP = 0.1
 """Seconds in a state, where AWS takes minutes."""
 ENDS_WITHIN = 30
 RESTART_AFTER = 0.5

@@ -15,6 +15,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import firehose_rows
@@ -25,6 +26,7 @@ from pyiceberg.exceptions import NoSuchTableError
 MAX_RECORD = 1000 * 1024
 """Bytes; Kinesis takes larger ones."""
 LAMBDA_RETRIES = 3
+LAMBDAS_AT_ONCE = 2
 LAMBDA_MIB = 1
 RETRY_PAUSE = 0.2
 RESULTS = ("Ok", "Dropped", "ProcessingFailed")
@@ -68,7 +70,9 @@ class Delivery:
                 self._refuse(errors, "iceberg-failed", record, Refused("Iceberg.RecordTooLarge", message))
         records = [record for record in records if len(record["data"]) <= MAX_RECORD]
         if self.processor and records:
-            records = [record for some in self._chunks(records) for record in self._transform(some, errors)]
+            with ThreadPoolExecutor(LAMBDAS_AT_ONCE) as pool:
+                made = pool.map(lambda some: self._transform(some, errors), self._chunks(records))
+                records = [record for some in made for record in some]
         groups: dict[tuple[str, str], list[tuple[dict, dict]]] = {}
         for record in records:
             try:

@@ -72,9 +72,14 @@ class FirehoseIceberg:
         """A stream is deleted, with what it has not delivered."""
         with self.lock:
             stream = self.streams.pop(name, None)
-        if stream:
-            stream.stop()
-        shutil.rmtree(self.spool_dir / name, ignore_errors=True)
+
+        def end() -> None:
+            if stream:
+                stream.stop()
+            shutil.rmtree(self.spool_dir / name, ignore_errors=True)
+
+        # Not within the request: a delivery under way asks the emulator, which that may hold up.
+        threading.Thread(target=end, daemon=True).start()
 
     def _buffer(self, name: str, source: Source) -> KinesisBuffer:
         return KinesisBuffer(self.spool_dir / name / "places.json", source, self.kinesis, self.allow)

@@ -120,8 +120,9 @@ class KinesisBuffer:
         return not self.batches()
 
     def close(self) -> None:
-        self.kinesis.needed.remove(self.needed)
-        self.kinesis.listeners.remove(self.wake)
+        if self.needed in self.kinesis.needed:
+            self.kinesis.needed.remove(self.needed)
+            self.kinesis.listeners.remove(self.wake)
 
     def _place(self, name: str, shard: Shard) -> int:
         return max(self.places.get(name, 0), shard.start)

@@ -29,6 +29,8 @@ def resource(service: str, action: str, request: dict, region: str, account: str
     if service == "redshift-data":
         workgroup = request.get("WorkgroupName")
         return arn("workgroup", workgroup, "redshift-serverless") if workgroup else "*"
+    if service == "kinesis":
+        return request.get("StreamARN")
     if service == "dms":
         return request.get("ReplicationConfigArn") or "*"
     if service == "redshift-serverless":

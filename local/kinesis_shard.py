@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 HEAD = struct.Struct(">IHQ")
 """Bytes of data and of key, arrival in milliseconds since 1970."""
-FILE = 16 * 1024 * 1024
+FILE, BLOCK = 16 * 1024 * 1024, 256 * 1024
 
 
 class Record(NamedTuple):
@@ -112,16 +112,22 @@ class Shard:
         with self.lock:
             places = list(self.places)
         for first in places[max(0, bisect_right(places, place) - 1) :]:
+            place = max(place, first)
             with self._path(first).open("rb") as file:
-                file.seek(max(place, first) - first)
-                place = max(place, first)
-                while len(head := file.read(HEAD.size)) == HEAD.size:
-                    size, key_size, arrived = HEAD.unpack(head)
-                    body = file.read(key_size + size)
-                    if len(body) < key_size + size:
-                        break
-                    yield Record(place, arrived, body[:key_size].decode(), body[key_size:])
-                    place += HEAD.size + len(body)
+                file.seek(place - first)
+                rest = b""
+                while block := file.read(BLOCK):
+                    rest, at = rest + block, 0
+                    while at + HEAD.size <= len(rest):
+                        size, key_size, arrived = HEAD.unpack_from(rest, at)
+                        body, end = at + HEAD.size, at + HEAD.size + key_size + size
+                        if end > len(rest):
+                            break
+                        yield Record(
+                            place, arrived, rest[body : body + key_size].decode(), rest[body + key_size : end]
+                        )
+                        place, at = place + end - at, end
+                    rest = rest[at:]
 
 
 def _size(record: Record) -> int:

@@ -1,6 +1,8 @@
 """DMS, which ministack does not know: its API, and what CloudFormation makes of it."""
 
+import socket
 import threading
+import time
 
 from aws_error import AwsError
 from services import Services
@@ -21,9 +23,18 @@ def extend(services: Services) -> None:
         target = headers.get("x-amz-target", "").partition(".")[0]
         return "dms" if target == TARGET else stock_detect(method, path, headers, query_params)
 
+    def go_on() -> None:
+        while True:  # replications ask the emulator for their roles: it must answer by then
+            try:
+                socket.create_connection(("127.0.0.1", services.settings.port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        services.dms.go_on()
+
     def load():
         stock_load()
-        threading.Thread(target=services.dms.go_on, daemon=True).start()
+        threading.Thread(target=go_on, daemon=True).start()
 
     app.detect_service, app._load_persisted_state = detect, load
     check = check_caller(services, "dms")

@@ -133,7 +133,7 @@ def template(tables: list[str], kind: str = "cdc", objects: dict | None = None, 
         "RoleARN": {"Fn::GetAtt": ["Deliverer", "Arn"]},
         "CatalogConfiguration": {"CatalogArn": f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"},
         "AppendOnly": True,
-        "BufferingHints": {"IntervalInSeconds": 0, "SizeInMBs": 8},
+        "BufferingHints": {"IntervalInSeconds": 1, "SizeInMBs": 8},
         "ProcessingConfiguration": {
             "Enabled": True,
             "Processors": [
@@ -251,6 +251,7 @@ class Capture:
             Code={"ZipFile": zipped.getvalue()},
             Timeout=300,
         )
+        emulator.tell("save")  # a kill may cost the last two seconds of a stack
 
     def deploy(self, made: dict) -> dict[str, str]:
         stacks = self.emulator.client("cloudformation")

@@ -11,6 +11,7 @@ import ministack.services.cloudformation.provisioners as provisioners
 import ministack.services.codebuild
 import ministack.services.firehose
 import ministack.services.glue
+import ministack.services.kinesis
 import ministack.services.stepfunctions
 import pytest
 
@@ -66,6 +67,10 @@ RELIED_ON = [
     (ministack.services.codebuild, "_start_build", ["data"]),
     (ministack.services.codebuild, "_batch_get_builds", ["data"]),
     (ministack.services.firehose, "_streams", None),
+    (ministack.services.firehose, "_create_delivery_stream", ["data"]),
+    (ministack.services.firehose, "_delete_delivery_stream", ["data"]),
+    (ministack.services.firehose, "_HANDLERS", None),
+    (ministack.services.kinesis, "_resolve_stream", ["data"]),
     (ministack.services.stepfunctions, "_SERVICE_DISPATCH", None),
     (ministack.services.stepfunctions, "_ExecutionError", None),
     (ministack.services.stepfunctions, "_run_execution", ["exec_arn"]),
@@ -84,3 +89,29 @@ def test_what_the_emulator_changes_is_where_it_was(module, name, parameters):
     found = getattr(module, name)
     if parameters is not None:
         assert list(inspect.signature(found).parameters) == parameters
+
+
+def test_a_stream_has_what_its_records_are_kept_by():
+    ministack.services.kinesis._create_stream({"StreamName": "s", "ShardCount": 1})
+    _, stream = ministack.services.kinesis._resolve_stream({"StreamName": "s"})
+    kept = ("StreamName", "StreamARN", "CreationTimestamp", "RetentionPeriodHours")
+    assert all(stream[name] for name in kept)
+    (shard,) = stream["shards"].values()
+    assert int(shard["starting_hash_key"]) == 0 and int(shard["ending_hash_key"]) == 2**128 - 1
+
+
+def test_a_delivery_stream_tells_its_source():
+    source = {"KinesisStreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/s", "RoleARN": ""}
+    ministack.services.firehose._create_delivery_stream(
+        {
+            "DeliveryStreamName": "d",
+            "DeliveryStreamType": "KinesisStreamAsSource",
+            "KinesisStreamSourceConfiguration": source,
+            "IcebergDestinationConfiguration": {"RoleARN": "r"},
+        }
+    )
+    ((_, stream),) = ministack.services.firehose._streams.all_items()
+    assert (stream["name"], stream["kinesis_source"]["KinesisStreamARN"]) == ("d", source["KinesisStreamARN"])
+    assert [(each["type"], each["config"]) for each in stream["destinations"]] == [
+        ("Iceberg", {"RoleARN": "r"})
+    ]

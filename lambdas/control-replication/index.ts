@@ -109,7 +109,7 @@ async function look(one: Case, { Wanted, Since }: Data): Promise<boolean> {
   const action = plan(found, wanted, true);
   const isLate = one.now().getTime() - Date.parse(Since) > PATIENCE_MS;
   log('replication', { identifier: one.identifier, status: found?.status, wanted, action });
-  if (action === 'done') return wanted === 'running' || isDrained(one, found);
+  if (action === 'done') return wanted === 'running' || isDrained(one, found, Since);
   if (action === 'fail' || !found || (isLate && (wanted === 'idle' || action === 'start'))) {
     const { Engine: engine } = one.event.ResourceProperties;
     throw new Error(
@@ -123,10 +123,10 @@ async function look(one: Case, { Wanted, Since }: Data): Promise<boolean> {
 }
 
 /** Whether what a stopped replication has written has been read since: Firehose is deleted with what it holds. */
-function isDrained({ event, now }: Case, found: Described | undefined): boolean {
-  const { DrainSeconds } = event.ResourceProperties;
-  const since = Math.max(found?.stoppedAt?.getTime() ?? 0, 0);
-  return now().getTime() - since >= DrainSeconds * 1000;
+function isDrained({ event, now }: Case, found: Described | undefined, since: string): boolean {
+  if (!found?.hasRun) return true;
+  const stoppedAt = found.stoppedAt?.getTime() ?? Date.parse(since);
+  return now().getTime() - stoppedAt >= event.ResourceProperties.DrainSeconds * 1000;
 }
 
 async function tolerate({ identifier }: Case, attempt: () => Promise<void>): Promise<void> {

@@ -87,7 +87,7 @@ export class ReplicationControl extends Construct {
         Step: of.step,
         Identifier: of.identifier,
         Engine: of.engine,
-        Settings: of.settings,
+        SettingsHash: of.settings,
         DrainSeconds: `${of.drainSeconds ?? 0}`,
       },
     });

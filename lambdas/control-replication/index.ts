@@ -49,8 +49,8 @@ async function begin(one: Case): Promise<Data> {
   const { event, memory } = one;
   const task = taskOf(event);
   const notes = await memory.read();
-  const old = event.OldResourceProperties?.Settings;
-  const isRollback = old !== undefined && old === notes.failed && old !== event.ResourceProperties.Settings;
+  const old = event.OldResourceProperties?.SettingsHash;
+  const isRollback = old !== undefined && old === notes.failed && old !== event.ResourceProperties.SettingsHash;
   const answer = (Wanted: Data['Wanted'], tolerant: boolean): Data => ({
     Wanted,
     Since: one.now().toISOString(),
@@ -94,7 +94,7 @@ async function isComplete(one: Case, data: Data): Promise<boolean> {
     return await look(one, data);
   } catch (error) {
     if (data.Tolerant !== 'true') {
-      await one.memory.note({ failed: one.event.ResourceProperties.Settings });
+      await one.memory.note({ failed: one.event.ResourceProperties.SettingsHash });
       throw error;
     }
     log('replication left as it is', { identifier: one.identifier, error: String(error) });

@@ -34,10 +34,10 @@ function setUp(dms: FakeDms) {
         Step: step,
         Identifier: 'moraine-dev-shop-1',
         Engine: engine,
-        Settings: settings,
+        SettingsHash: settings,
         DrainSeconds: `${drain}`,
       },
-      OldResourceProperties: old === undefined ? undefined : { Settings: old },
+      OldResourceProperties: old === undefined ? undefined : { SettingsHash: old },
     };
     const first = (await handler(event)) as { PhysicalResourceId: string; Data: object };
     const from = now;

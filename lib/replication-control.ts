@@ -4,7 +4,7 @@ import { Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws
 import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnStateMachine, LogLevel } from 'aws-cdk-lib/aws-stepfunctions';
 import { Provider } from 'aws-cdk-lib/custom-resources';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import { grantItems } from './grants';
@@ -130,7 +130,7 @@ export class ReplicationControl extends Construct {
 }
 
 /** A part of a construct that is not ours. @throws Error when a new version of the CDK has it no longer. */
-function child<T extends Construct>(of: Construct, id: string, type: abstract new (...given: never[]) => T): T {
+function child<T extends IConstruct>(of: IConstruct, id: string, type: abstract new (...given: never[]) => T): T {
   const found = of.node.findChild(id);
   if (found instanceof type) return found;
   throw new Error(`${found.node.path} is no ${type.name} any more: see lib/replication-control.ts`);

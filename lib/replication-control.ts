@@ -30,7 +30,7 @@ export interface ControlledReplication {
 
 /**
  * The custom resources that start, stop and resume replications of DMS Serverless (`lambdas/control-replication`), and
- * the provider that they share: it asks the handler again every 15 seconds until all is done, for 50 minutes at most.
+ * the provider that they share: it asks the handler again every 5 seconds until all is done, for 50 minutes at most.
  * CloudFormation creates a replication's configuration but starts nothing, and changes and deletes only what stands still.
  * @see https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Serverless.Components.html#CHAP_Serverless.modify
  */
@@ -65,7 +65,7 @@ export class ReplicationControl extends Construct {
     const provider = new Provider(this, 'Provider', {
       onEventHandler: this.handler,
       isCompleteHandler: this.handler,
-      queryInterval: Duration.seconds(15),
+      queryInterval: Duration.seconds(5),
       totalTimeout: Duration.minutes(50),
       frameworkOnEventRole: role('OnEventRole'),
       frameworkCompleteAndTimeoutRole: role('CompleteRole'),

@@ -3,6 +3,7 @@ const { existsSync } = require('node:fs');
 /** What the sample company declares is tried in these; a fork that has removed it leaves them out. */
 const ofSample = [
   'lib/api',
+  'lib/change-capture',
   'lib/constructs',
   'lib/snapshot-export',
   'lib/templates',

@@ -1,10 +1,10 @@
 import { CustomResource, Duration } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogLevel, type CfnStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { CfnStateMachine, LogLevel } from 'aws-cdk-lib/aws-stepfunctions';
 import { Provider } from 'aws-cdk-lib/custom-resources';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import { grantItems } from './grants';
@@ -30,7 +30,7 @@ export interface ControlledReplication {
 
 /**
  * The custom resources that start, stop and resume replications of DMS Serverless (`lambdas/control-replication`), and
- * the provider that they share: it asks the handler again every 15 seconds until all is done, for 50 minutes at most.
+ * the provider that they share: it asks the handler again every 5 seconds until all is done, for 50 minutes at most.
  * CloudFormation creates a replication's configuration but starts nothing, and changes and deletes only what stands still.
  * @see https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Serverless.Components.html#CHAP_Serverless.modify
  */
@@ -65,7 +65,7 @@ export class ReplicationControl extends Construct {
     const provider = new Provider(this, 'Provider', {
       onEventHandler: this.handler,
       isCompleteHandler: this.handler,
-      queryInterval: Duration.seconds(15),
+      queryInterval: Duration.seconds(5),
       totalTimeout: Duration.minutes(50),
       frameworkOnEventRole: role('OnEventRole'),
       frameworkCompleteAndTimeoutRole: role('CompleteRole'),
@@ -87,7 +87,7 @@ export class ReplicationControl extends Construct {
         Step: of.step,
         Identifier: of.identifier,
         Engine: of.engine,
-        Settings: of.settings,
+        SettingsHash: of.settings,
         DrainSeconds: `${of.drainSeconds ?? 0}`,
       },
     });
@@ -109,16 +109,16 @@ export class ReplicationControl extends Construct {
   /** The provider's state machine takes no key from CDK. */
   private secureWaiter(provider: Provider, { key }: Basis): void {
     const waiter = provider.node.findChild('waiter-state-machine');
-    const machine = waiter.node.findChild('Resource') as CfnStateMachine;
+    const machine = child(waiter, 'Resource', CfnStateMachine);
     machine.encryptionConfiguration = {
       type: 'CUSTOMER_MANAGED_KMS_KEY',
       kmsKeyId: key.keyId,
       kmsDataKeyReusePeriodSeconds: 300,
     };
-    const role = waiter.node.findChild('Role') as Role;
+    const role = child(waiter, 'Role', Role);
     key.grant(role, 'kms:Decrypt', 'kms:GenerateDataKey');
     for (const id of ['framework-isComplete', 'framework-onTimeout']) {
-      const { functionArn } = provider.node.findChild(id) as LambdaFunction;
+      const { functionArn } = child(provider, id, LambdaFunction);
       acknowledgeResource(role, `${functionArn}:*`, 'Any version of one function.');
     }
     acknowledge(waiter, {
@@ -127,4 +127,11 @@ export class ReplicationControl extends Construct {
       'AwsSolutions-IAM5[Resource::*]': 'The delivery of logs takes no resources.',
     });
   }
+}
+
+/** A part of a construct that is not ours. @throws Error when a new version of the CDK has it no longer. */
+function child<T extends IConstruct>(of: IConstruct, id: string, type: abstract new (...given: never[]) => T): T {
+  const found = of.node.findChild(id);
+  if (found instanceof type) return found;
+  throw new Error(`${found.node.path} is no ${type.name} any more: see lib/replication-control.ts`);
 }

@@ -149,10 +149,9 @@ export class SnapshotExport extends Construct {
 /** The databases whose snapshots are exported, without what only capturing their changes needs. */
 function exportedDatabases({ environment, platform }: Basis): Record<string, Database> {
   return Object.fromEntries(
-    platform.sources.filter(isExported).flatMap(({ name }) => {
-      const { capture: _, ...database } = environment.databases[name];
-      return [[name, database]];
-    }),
+    platform.sources
+      .filter(isExported)
+      .map(({ name }): [string, Database] => [name, { ...environment.databases[name], capture: undefined }]),
   );
 }
 

@@ -74,6 +74,10 @@ def of_task(integration: str, request: dict, region: str, account: str) -> list[
     """
     if integration.startswith("arn:aws:states:::lambda:invoke"):
         return [("lambda:InvokeFunction", request["FunctionName"])]
+    if integration.startswith(
+        "arn:aws:lambda:"
+    ):  # the function itself, as CDK's asynchronous provider names it
+        return [("lambda:InvokeFunction", integration)]
     if integration.startswith("arn:aws:states:::glue:startJobRun"):
         job = f"arn:aws:glue:{region}:{account}:job/{request['JobName']}"
         return [("glue:StartJobRun", job), ("glue:GetJobRun", job)]

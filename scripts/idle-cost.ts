@@ -21,6 +21,16 @@ const ofType =
   (wanted: string) =>
   (type: string): number =>
     type === wanted ? 1 : 0;
+/** DMS Serverless never goes below its least capacity while a replication runs; a standby costs as much again. */
+const capacityUnits = ({ ComputeConfig }: Record<string, unknown>): number => {
+  const { MinCapacityUnits = 1, MultiAZ = false } = (ComputeConfig ?? {}) as {
+    MinCapacityUnits?: number;
+    MultiAZ?: boolean;
+  };
+  return MultiAZ ? 2 * MinCapacityUnits : MinCapacityUnits;
+};
+const isProvisioned = (mode: unknown): boolean =>
+  (mode as { StreamMode?: string } | undefined)?.StreamMode === 'PROVISIONED';
 const length = (list: unknown): number => (Array.isArray(list) ? list.length : 0);
 
 /** What costs money while nothing runs. `docs/guides/cost.md` names the source and the date of each price. */
@@ -40,6 +50,24 @@ export const prices: readonly Price[] = [
       type === 'AWS::Glue::Job' && (Command as { Name: string }).Name === 'gluestreaming'
         ? Number(NumberOfWorkers) * DPUS[String(WorkerType)]
         : 0,
+    what: 'change capture',
+    unit: 'DMS unit and zone',
+    dollars: 0.1133 * HOURS,
+    count: (type, properties) => (type === 'AWS::DMS::ReplicationConfig' ? capacityUnits(properties) : 0),
+  },
+  {
+    what: 'streams on demand',
+    unit: 'stream',
+    dollars: 0.04 * HOURS,
+    count: (type, { StreamModeDetails }) =>
+      type === 'AWS::Kinesis::Stream' && !isProvisioned(StreamModeDetails) ? 1 : 0,
+  },
+  {
+    what: 'shards of streams',
+    unit: 'shard',
+    dollars: 0.015 * HOURS,
+    count: (type, { ShardCount, StreamModeDetails }) =>
+      type === 'AWS::Kinesis::Stream' && isProvisioned(StreamModeDetails) ? Number(ShardCount) : 0,
   },
   { what: 'web ACLs', unit: 'ACL', dollars: 5, count: ofType('AWS::WAFv2::WebACL') },
   {

@@ -16,7 +16,7 @@ const properties = z.object({
   Identifier: z.string().min(1),
   Engine: z.enum(['postgres', 'mysql', 'sqlserver']),
   /** Hash of all that the configuration says: CloudFormation calls when it changes. */
-  Settings: z.string().min(1),
+  SettingsHash: z.string().min(1),
   /** How long what is in the stream takes to be read, after which its reader may go. Seconds. */
   DrainSeconds: z.coerce.number().int().min(0).default(0),
 });
@@ -41,7 +41,7 @@ export const controlEvent = z.object({
   RequestType: z.enum(['Create', 'Update', 'Delete']),
   PhysicalResourceId: z.string().optional(),
   ResourceProperties: properties,
-  OldResourceProperties: z.object({ Settings: z.string().optional() }).optional(),
+  OldResourceProperties: z.object({ SettingsHash: z.string().optional() }).optional(),
   Data: data.optional(),
 });
 export type ControlEvent = z.infer<typeof controlEvent>;
@@ -49,7 +49,7 @@ export type ControlEvent = z.infer<typeof controlEvent>;
 /** The ID of a resource, the same on every call but for what `before` is meant to leave behind. */
 export function physicalId({ RequestType, PhysicalResourceId, ResourceProperties: of }: ControlEvent): string {
   if (RequestType === 'Delete' && PhysicalResourceId) return PhysicalResourceId;
-  if (of.Step === 'before') return `${of.Identifier}-before-${of.Settings}`;
+  if (of.Step === 'before') return `${of.Identifier}-before-${of.SettingsHash}`;
   return PhysicalResourceId ?? `${of.Identifier}-${of.Step}`;
 }
 

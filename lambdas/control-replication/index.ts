@@ -49,8 +49,8 @@ async function begin(one: Case): Promise<Data> {
   const { event, memory } = one;
   const task = taskOf(event);
   const notes = await memory.read();
-  const old = event.OldResourceProperties?.Settings;
-  const isRollback = old !== undefined && old === notes.failed && old !== event.ResourceProperties.Settings;
+  const old = event.OldResourceProperties?.SettingsHash;
+  const isRollback = old !== undefined && old === notes.failed && old !== event.ResourceProperties.SettingsHash;
   const answer = (Wanted: Data['Wanted'], tolerant: boolean): Data => ({
     Wanted,
     Since: one.now().toISOString(),
@@ -94,7 +94,7 @@ async function isComplete(one: Case, data: Data): Promise<boolean> {
     return await look(one, data);
   } catch (error) {
     if (data.Tolerant !== 'true') {
-      await one.memory.note({ failed: one.event.ResourceProperties.Settings });
+      await one.memory.note({ failed: one.event.ResourceProperties.SettingsHash });
       throw error;
     }
     log('replication left as it is', { identifier: one.identifier, error: String(error) });
@@ -109,7 +109,7 @@ async function look(one: Case, { Wanted, Since }: Data): Promise<boolean> {
   const action = plan(found, wanted, true);
   const isLate = one.now().getTime() - Date.parse(Since) > PATIENCE_MS;
   log('replication', { identifier: one.identifier, status: found?.status, wanted, action });
-  if (action === 'done') return wanted === 'running' || isDrained(one, found);
+  if (action === 'done') return wanted === 'running' || isDrained(one, found, Since);
   if (action === 'fail' || !found || (isLate && (wanted === 'idle' || action === 'start'))) {
     const { Engine: engine } = one.event.ResourceProperties;
     throw new Error(
@@ -123,10 +123,10 @@ async function look(one: Case, { Wanted, Since }: Data): Promise<boolean> {
 }
 
 /** Whether what a stopped replication has written has been read since: Firehose is deleted with what it holds. */
-function isDrained({ event, now }: Case, found: Described | undefined): boolean {
-  const { DrainSeconds } = event.ResourceProperties;
-  const since = Math.max(found?.stoppedAt?.getTime() ?? 0, 0);
-  return now().getTime() - since >= DrainSeconds * 1000;
+function isDrained({ event, now }: Case, found: Described | undefined, since: string): boolean {
+  if (!found?.hasRun) return true;
+  const stoppedAt = found.stoppedAt?.getTime() ?? Date.parse(since);
+  return now().getTime() - stoppedAt >= event.ResourceProperties.DrainSeconds * 1000;
 }
 
 async function tolerate({ identifier }: Case, attempt: () => Promise<void>): Promise<void> {

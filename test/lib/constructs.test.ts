@@ -128,11 +128,13 @@ describe('EventStream', () => {
     );
   });
 
-  test('is not there when nothing is collected', () => {
+  test('is not there when nothing is collected or captured', () => {
     const app = new App();
     const environment = environmentOf('dev');
     const platform = readDeclarations({ environment, sources });
-    const databases = platform.sources.filter((source) => source.kind === 'database');
+    const databases = platform.sources
+      .filter((source) => source.kind === 'database')
+      .map((source) => ({ ...source, capture: undefined }));
     const stage = new PlatformStage(app, { environment, platform: { ...platform, sources: databases } });
     const ingestion = stage.node.findChild('Ingestion');
     if (!Stack.isStack(ingestion)) throw new Error('Ingestion is no stack');

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environment as environmentOf } from '../../config';
-import type { Environment } from '../../config/environment';
+import { parseEnvironment, type Environment } from '../../config/environment';
 import type { RestResource, RestSource } from '../../lambdas/shared/rest-source';
 import type { Source } from '../../lambdas/shared/source';
 import { readDeclarations } from '../../lib/declarations';
@@ -192,10 +192,100 @@ describe('one line says what is wrong and what to do', () => {
     );
   });
 
-  test('an engine whose exports the load does not know', () => {
-    expect(() => read({ sources: [{ ...shop, engine: 'mysql' as 'postgres' }] })).toThrow(
-      'sources/shop.ts: engine is "mysql": allowed is "postgres" (RDS or Aurora PostgreSQL); docs/guides/database-exports.md',
-    );
+  const secretArn = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop';
+  const certificateArn = 'arn:aws:dms:eu-central-1:111122223333:cert:RDS';
+  const captured = { ...shop, capture: {} };
+  const mysql = { ...captured, engine: 'mysql', schema: 'shop' } as const;
+  test.each<[string, object, object | undefined, string]>([
+    [
+      'an engine that nothing reads',
+      { ...shop, engine: 'oracle' },
+      undefined,
+      'sources/shop.ts: engine is "oracle": allowed are "postgres", "mysql", "sqlserver"',
+    ],
+    [
+      'an engine whose exports the load does not know',
+      { ...shop, engine: 'mysql' },
+      undefined,
+      'sources/shop.ts: capture is missing: no snapshot of engine "mysql" can be loaded, so DMS loads its tables; add capture: {}',
+    ],
+    [
+      'a capture without a secret',
+      captured,
+      undefined,
+      'config/dev.ts: databases.shop.capture is missing: name the secret by which DMS logs in',
+    ],
+    [
+      'a secret without a capture',
+      shop,
+      { secretArn },
+      'config/dev.ts: databases.shop.capture belongs to no capture: add capture: {} to sources/shop.ts, or remove it',
+    ],
+    [
+      "Firehose's own source",
+      { ...shop, capture: { via: 'firehose' } },
+      { secretArn },
+      'sources/shop.ts: capture.via is "firehose": allowed is "dms". Firehose\'s own database source is a preview',
+    ],
+    [
+      "Firehose's own source of an engine that it does not know",
+      { ...mysql, engine: 'sqlserver', capture: { via: 'firehose' } },
+      { secretArn },
+      'sources/shop.ts: capture.via is "firehose": allowed is "dms"',
+    ],
+    [
+      'no way at all',
+      { ...shop, capture: { via: 'debezium' } },
+      { secretArn },
+      'sources/shop.ts: capture.via is "debezium": allowed is "dms"; leave it out',
+    ],
+    ...[0, 10_000, 1.5, -1].map((epoch): [string, object, object, string] => [
+      `epoch ${epoch}`,
+      { ...shop, capture: { epoch } },
+      { secretArn },
+      `sources/shop.ts: capture.epoch is ${epoch}: allowed are whole numbers from 1 to 9999, one more after each restore`,
+    ]),
+    [
+      'MySQL in clear text',
+      mysql,
+      { secretArn },
+      'config/dev.ts: databases.shop.capture.certificateArn is missing: DMS encrypts connections to MySQL only when',
+    ],
+    [
+      'a schema of MySQL',
+      { ...mysql, schema: 'sales' },
+      { secretArn, certificateArn },
+      'sources/shop.ts: schema is "sales": MySQL has no schemas within a database; allowed is the database, "shop"',
+    ],
+    [
+      'a replica of SQL Server',
+      { ...captured, engine: 'sqlserver' },
+      { secretArn, readReplica: true },
+      'config/dev.ts: databases.shop.capture.readReplica is true: allowed is false for "sqlserver"',
+    ],
+    [
+      'a schema that DMS would take for a pattern',
+      { ...captured, engine: 'sqlserver', schema: 'sales%' },
+      { secretArn },
+      'sources/shop.ts: schema is "sales%": allowed are names with letters, digits, $ and _',
+    ],
+  ])('%s', (_, source, capture, message) => {
+    const { databases } = parseEnvironment('config/dev.ts', {
+      ...environmentOf('dev'),
+      databases: { shop: { instance: 'shop-1', capture } },
+    });
+    const change = () => read({ sources: [source as Source], environment: environment(databases) });
+    expect(change).toThrow(message);
+    expect(change).toThrow(/^[^\n]*$/);
+  });
+
+  test.each([shop, captured, mysql, { ...captured, engine: 'sqlserver' as const }])('%j is right', (source) => {
+    const capture = 'capture' in source ? { secretArn, certificateArn } : undefined;
+    const { databases } = parseEnvironment('config/dev.ts', {
+      ...environmentOf('dev'),
+      databases: { shop: { instance: 'shop-1', capture } },
+    });
+    expect(read({ sources: [source], environment: environment(databases) }).sources).toEqual([source]);
   });
 
   test.each(['database', 'schema'])('a %s whose tables RDS cannot choose', (field) => {

@@ -33,7 +33,7 @@ describe('a wrong value names the file, the field, the value got and the values 
     [
       'a block too small for the warehouse',
       { network: { cidr: '10.0.0.0/24' }, warehouse: { maxCapacity: 512 } },
-      'its three subnets have 64 addresses each, and a warehouse of up to 512 RPUs takes 142: give it a /22, or lower warehouse.maxCapacity',
+      'its three subnets have 64 addresses each, and a warehouse of up to 512 RPUs takes 145: give it a /22, or lower warehouse.maxCapacity',
     ],
     ['a VPC', within({ vpcId: 'main' }), 'network.existing.vpcId is "main": an ID such as vpc-0123456789abcdef0'],
     ['two zones', within({ availabilityZones: ['eu-central-1a', 'eu-central-1b'] }), '3 different zones or more'],

@@ -38,6 +38,16 @@ test.each<{ name: string; sources: Source[]; graph: Branch[] }>([
     ],
   },
   {
+    name: 'a database whose changes are captured is exported as well',
+    sources: [{ ...shop, datasets: ['carts'], capture: {} }],
+    graph: [{ source: 'shop', wayIn: 'snapshot', datasets: [{ source: 'shop', dataset: 'carts' }] }],
+  },
+  {
+    name: 'a database that DMS loads is there already, and merged',
+    sources: [{ ...shop, engine: 'mysql', datasets: ['carts'], capture: {} }],
+    graph: [{ source: 'shop', wayIn: 'stream', datasets: [{ source: 'shop', dataset: 'carts' }] }],
+  },
+  {
     name: 'an API is extracted, resource by resource',
     sources: [office],
     graph: [

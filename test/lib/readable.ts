@@ -3,7 +3,7 @@ import type { TemplateJson } from './synthesis';
 
 /** Properties that say nothing about the design. */
 const LEFT_OUT = new Set(['Tags', 'Metadata', 'CidrBlock', 'DependsOn', 'Description']);
-const HASHES = new Set(['HandlerHash', 'TablesHash']);
+const HASHES = new Set(['HandlerHash', 'SettingsHash', 'TablesHash']);
 
 /**
  * A template as a person reads it: YAML, intrinsics as `<Id.Attribute>`, a statement of a policy in a line, state

@@ -1,5 +1,7 @@
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { environmentNames } from '../../config';
+import { isCaptured } from '../../lambdas/shared/source';
+import { sources } from '../../sources';
 import { allowed, deadLines, EVERY_ACTION, EVERY_RESOURCE, withoutReason } from './permissions';
 import { headings } from './links';
 import { STATEFUL } from './stateful';
@@ -23,6 +25,14 @@ const ENCRYPTED: typeof STATEFUL = {
 const NOT_ENCRYPTED_WITH_OUR_KEY: Record<string, string> = {
   StorageAccessLogs96FB524C: 'S3 delivers server access logs to buckets with its own encryption only',
 };
+
+/** What only an environment has that captures changes, and which limits it has. */
+const OF_CAPTURE: [string, string, (string | number)[][]][] = sources.some(isCaptured)
+  ? [
+      ['captures have a limit', 'AWS::DMS::ReplicationConfig', [['ComputeConfig', 'MaxCapacityUnits']]],
+      ['streams keep what nobody has read', 'AWS::Kinesis::Stream', [['RetentionPeriodHours']]],
+    ]
+  : [];
 
 type Found = ReturnType<typeof resources>;
 
@@ -125,8 +135,7 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
         ['LoggingConfiguration', 'Destinations', 0],
       ],
     ],
-    ['captures have a limit', 'AWS::DMS::ReplicationConfig', [['ComputeConfig', 'MaxCapacityUnits']]],
-    ['streams keep what nobody has read', 'AWS::Kinesis::Stream', [['RetentionPeriodHours']]],
+    ...OF_CAPTURE,
     ['warehouses have a limit', 'AWS::RedshiftServerless::Workgroup', [['BaseCapacity'], ['MaxCapacity']]],
   ])('%s', (_, type, paths) => {
     const lacking = where(all, type, ({ Properties }) => paths.some((path) => at(Properties, ...path) === undefined));

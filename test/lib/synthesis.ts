@@ -5,6 +5,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import type { CloudAssembly } from 'aws-cdk-lib/cx-api';
 import { environment as environmentOf } from '../../config';
 import type { Environment } from '../../config/environment';
+import type { Source } from '../../lambdas/shared/source';
 import { readDeclarations } from '../../lib/declarations';
 import { PlatformStage } from '../../lib/platform';
 import { sources } from '../../sources';
@@ -46,14 +47,18 @@ export function synthesis(name: string): Synthesis {
 }
 
 /** Synthesizes an environment as `npm run synth` does: with the flags of `cdk.json`, without credentials. */
-export function synthesize(name: string, overrides: Partial<Environment> = {}): Synthesis {
+export function synthesize(
+  name: string,
+  overrides: Partial<Environment> = {},
+  declared: readonly Source[] = sources,
+): Synthesis {
   const root = join(__dirname, '..', '..');
   const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
   const outdir = mkdtempSync(join(tmpdir(), 'moraine-synth-'));
   outputs.push(outdir);
   const app = new App({ context, outdir });
   const environment = { ...environmentOf(name), ...overrides };
-  const stage = new PlatformStage(app, { environment, platform: readDeclarations({ environment, sources }) });
+  const stage = new PlatformStage(app, { environment, platform: readDeclarations({ environment, sources: declared }) });
   const assembly = app.synth().getNestedAssembly(stage.artifactId);
   const stacks = stage.node.children.filter((child) => Stack.isStack(child));
   const templates = stacks.map((stack) => [

@@ -193,3 +193,12 @@ def test_tables_of_a_database_are_one_resource_and_its_holders():
         == "arn:aws:glue:r:1:table/d/*"
     )
     assert iam_resources.within("arn:aws:s3:::b/table/c") == ["arn:aws:s3:::b/table/c"]
+
+
+def test_a_task_that_is_a_function_asks_for_that_function():
+    function = "arn:aws:lambda:us-east-1:000000000000:function:framework-isComplete"
+    assert iam_resources.of_task(function, {}, "us-east-1", "000000000000") == [
+        ("lambda:InvokeFunction", function)
+    ]
+    with pytest.raises(KeyError, match="is not played here"):
+        iam_resources.of_task("arn:aws:states:::sqs:sendMessage", {}, "us-east-1", "000000000000")

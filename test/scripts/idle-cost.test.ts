@@ -20,6 +20,15 @@ test("the warehouse's managed secret counts beside our own, over all stacks", ()
   expect(units(warehouse, template(resource('AWS::SecretsManager::Secret')))).toMatchObject({ secrets: 2 });
 });
 
+test('a replication costs its least capacity, twice with a standby; a stream by itself or by its shards', () => {
+  const replication = (MinCapacityUnits: number, MultiAZ: boolean) =>
+    resource('AWS::DMS::ReplicationConfig', { ComputeConfig: { MinCapacityUnits, MaxCapacityUnits: 16, MultiAZ } });
+  const stream = (StreamMode: string, ShardCount?: number) =>
+    resource('AWS::Kinesis::Stream', { StreamModeDetails: { StreamMode }, ShardCount });
+  const one = template(replication(1, true), replication(4, false), stream('ON_DEMAND'), stream('PROVISIONED', 3));
+  expect(units(one)).toMatchObject({ 'change capture': 6, 'streams on demand': 1, 'shards of streams': 3 });
+});
+
 test('the table sums up each environment', () => {
   const waf = template(resource('AWS::WAFv2::WebACL', { Rules: [{}, {}] }), resource('AWS::KMS::Key'));
   const table = idleTable({ dev: [], prod: [waf] });

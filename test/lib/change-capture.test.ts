@@ -1,0 +1,189 @@
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { environment as environmentOf } from '../../config';
+import { parseEnvironment } from '../../config/environment';
+import type { ChangeCapture, DatabaseSource, Source } from '../../lambdas/shared/source';
+import { sources as declared } from '../../sources';
+import { allowed, EVERY_RESOURCE, withoutReason } from './permissions';
+import { readable } from './readable';
+import { at, resources, synthesize, type Synthesis } from './synthesis';
+
+const SECRET = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-capture-AbCdEf';
+const CERTIFICATE = 'arn:aws:dms:eu-central-1:111122223333:cert:RDS';
+const datasets = declared.find((source) => source.kind === 'database')?.datasets ?? [];
+
+/** The sample's platform, its database by another engine, or captured otherwise. */
+function capturing(
+  engine: DatabaseSource['engine'],
+  settings: Record<string, unknown> = {},
+  capture: ChangeCapture = {},
+): Synthesis {
+  const shop: DatabaseSource = {
+    kind: 'database',
+    name: 'shop',
+    engine,
+    database: 'shop_db',
+    schema: engine === 'mysql' ? 'shop_db' : 'sales',
+    datasets,
+    capture,
+  };
+  const sources: Source[] = [shop, ...declared.filter((source) => source.kind !== 'database')];
+  const certificate = engine === 'mysql' ? { certificateArn: CERTIFICATE } : {};
+  const { databases } = parseEnvironment('config/dev.ts', {
+    ...environmentOf('dev'),
+    databases: { shop: { instance: 'acme-shop', capture: { secretArn: SECRET, ...certificate, ...settings } } },
+  });
+  return synthesize('dev', { databases }, sources);
+}
+const streams = (of: Synthesis) => Template.fromJSON(of.templates.Streams);
+const ingestion = (of: Synthesis) => Template.fromJSON(of.templates.Ingestion);
+
+const CASES: Record<string, Synthesis> = {
+  postgres: capturing('postgres'),
+  mysql: capturing('mysql'),
+  sqlserver: capturing('sqlserver', { certificateArn: CERTIFICATE }),
+  'a read replica': capturing('postgres', { readReplica: true, multiAz: false, maxCapacityUnits: 1 }),
+  'a stream of two shards, and a new epoch': capturing(
+    'postgres',
+    { streamShards: 2, streamRetentionHours: 24, secretKeyArn: 'arn:aws:kms:eu-central-1:111122223333:key/ab-12' },
+    { epoch: 2 },
+  ),
+};
+
+describe.each(Object.entries(CASES))('%s', (_, one) => {
+  test('synthesizes the replication and what is around it', () => {
+    const shown = ({ Type }: { Type: string }) => /^AWS::(DMS|Kinesis|Events)::|^Custom::Replication/.test(Type);
+    const only = Object.entries(one.templates.Streams.Resources).filter(([, resource]) => shown(resource));
+    expect(readable({ Resources: Object.fromEntries(only) }, 'dev')).toMatchSnapshot();
+  });
+
+  test('passes the gates', () => {
+    const { violations } = new AwsSolutionsChecks().validateScope(one.app);
+    const found = violations.flatMap(({ ruleName, violatingResources }) =>
+      violatingResources.map(({ constructPath }) => `${ruleName} at ${constructPath ?? '?'}`),
+    );
+    const everywhere = allowed(one).filter((statement) => statement.resources.includes('*'));
+    expect([found, withoutReason(everywhere, EVERY_RESOURCE)]).toEqual([[], []]);
+  });
+
+  test('tells every column, its transaction and changed keys, and takes the named tables only', () => {
+    streams(one).hasResourceProperties('AWS::DMS::Endpoint', {
+      EndpointType: 'target',
+      KinesisSettings: Match.objectLike({
+        IncludeTransactionDetails: true,
+        IncludeNullAndEmpty: true,
+        IncludeTableAlterOperations: true,
+        MessageFormat: 'json-unformatted',
+      }),
+    });
+    const [config] = Object.values(streams(one).findResources('AWS::DMS::ReplicationConfig'));
+    const rules = at(config, 'Properties', 'TableMappings', 'rules') as Record<string, unknown>[];
+    const taken = rules.filter((rule) => rule['rule-type'] === 'selection');
+    expect(taken.map((rule) => [rule['rule-action'], at(rule, 'object-locator', 'table-name')])).toEqual(
+      datasets.map((dataset) => ['explicit', dataset]),
+    );
+    expect(at(config, 'Properties', 'ReplicationSettings')).toMatchObject({
+      BeforeImageSettings: { EnableBeforeImage: true, ColumnFilter: 'pk-only' },
+      ErrorBehavior: { DataErrorPolicy: 'STOP_TASK', TableErrorPolicy: 'STOP_TASK' },
+    });
+  });
+
+  test('is stopped before CloudFormation changes it, started after Firehose reads, and stopped before that goes', () => {
+    const { Resources } = one.templates.Streams;
+    const depends = (id: string) => at(Resources[id], 'DependsOn') as string[];
+    const step = (wanted: string) =>
+      Object.keys(Resources).filter((id) => at(Resources[id], 'Properties', 'Step') === wanted);
+    const changed = Object.keys(Resources).filter((id) =>
+      /^AWS::DMS::(Endpoint|ReplicationConfig)$/.test(Resources[id].Type),
+    );
+    expect(changed).toHaveLength(3);
+    for (const id of changed) expect(depends(id)).toEqual(expect.arrayContaining(step('before')));
+    const config = changed.filter((id) => Resources[id].Type === 'AWS::DMS::ReplicationConfig');
+    expect(depends(step('after')[0])).toEqual(expect.arrayContaining(config));
+    ingestion(one).hasResource('Custom::Replication', {
+      Properties: { Step: 'run', Identifier: at(Resources[config[0]], 'Properties', 'ReplicationConfigIdentifier') },
+      DependsOn: Match.arrayWith([Match.stringLikeRegexp('^ChangeStreamsshopStream')]),
+    });
+  });
+
+  test('goes through the transform to bronze, and its errors to a prefix of its own', () => {
+    ingestion(one).hasResourceProperties('AWS::KinesisFirehose::DeliveryStream', {
+      DeliveryStreamType: 'KinesisStreamAsSource',
+      IcebergDestinationConfiguration: {
+        AppendOnly: true,
+        S3Configuration: { ErrorOutputPrefix: Match.stringLikeRegexp('^changes/shop/') },
+      },
+    });
+    ingestion(one).hasResourceProperties('AWS::Lambda::Function', {
+      Description: 'lambdas/transform-changes',
+      Environment: { Variables: { SOURCE: 'shop', ENVIRONMENT: 'dev' } },
+    });
+  });
+
+  test('gets the endpoints that DMS calls', () => {
+    const services = resources(one).flatMap(({ resource: { Type, Properties } }) =>
+      Type === 'AWS::EC2::VPCEndpoint' ? [JSON.stringify(Properties?.ServiceName)] : [],
+    );
+    expect(services.filter((name) => /kinesis-streams|secretsmanager/.test(name))).toHaveLength(2);
+  });
+});
+
+test('PostgreSQL is exported and captured; of others DMS loads the tables, and no snapshot is exported', () => {
+  const types = Object.values(CASES).map((one) => {
+    const [config] = Object.values(streams(one).findResources('AWS::DMS::ReplicationConfig'));
+    return at(config, 'Properties', 'ReplicationType');
+  });
+  expect(types).toEqual(['cdc', 'full-load-and-cdc', 'full-load-and-cdc', 'cdc', 'cdc']);
+  const exporting = (one: Synthesis) => JSON.stringify(one.templates.Ingestion).includes('rds:StartExportTask');
+  expect([CASES.postgres, CASES.mysql, CASES.sqlserver].map(exporting)).toEqual([true, false, false]);
+});
+
+test('nothing is written to a read replica', () => {
+  streams(CASES['a read replica']).hasResourceProperties('AWS::DMS::Endpoint', {
+    PostgreSqlSettings: { HeartbeatEnable: false, CaptureDdls: false, HeartbeatSchema: Match.absent() },
+  });
+});
+
+test('TLS is required, and verified where there is a certificate', () => {
+  const modes = Object.values(CASES).map((one) => {
+    const all = Object.values(streams(one).findResources('AWS::DMS::Endpoint'));
+    return all.map((endpoint) => at(endpoint, 'Properties', 'SslMode')).find(Boolean);
+  });
+  expect(modes).toEqual(['require', 'verify-full', 'verify-full', 'require', 'require']);
+});
+
+test('a new epoch is a new replication on the same stream', () => {
+  const [first, second] = [CASES.postgres, CASES['a stream of two shards, and a new epoch']];
+  const ids = (one: Synthesis, type: string) =>
+    Object.entries(one.templates.Streams.Resources).flatMap(([id, { Type }]) => (Type === type ? [id] : []));
+  expect(ids(first, 'AWS::Kinesis::Stream')).toEqual(ids(second, 'AWS::Kinesis::Stream'));
+  for (const type of ['AWS::DMS::ReplicationConfig', 'AWS::DMS::Endpoint']) {
+    expect(ids(first, type).filter((id) => ids(second, type).includes(id))).toEqual([]);
+  }
+});
+
+test('the roles of the account are made where `captureRoles` says so, before the subnet group', () => {
+  const { templates, assembly } = CASES.postgres;
+  Template.fromJSON(templates.Account).hasResource('AWS::IAM::Role', {
+    Properties: { RoleName: 'dms-vpc-role' },
+    DeletionPolicy: 'Retain',
+  });
+  const found = assembly.stacks.find(({ stackName }) => stackName === 'moraine-dev-streams');
+  expect(found?.dependencies.map(({ manifest }) => manifest.displayName)).toContain('moraine-dev/Account');
+  const without = synthesize('dev', { captureRoles: false });
+  expect(
+    Template.fromJSON(without.templates.Account).findResources('AWS::IAM::Role', {
+      Properties: { RoleName: 'dms-vpc-role' },
+    }),
+  ).toEqual({});
+});
+
+test('without capture there is nothing of it', () => {
+  const sources = declared.map((source) => (source.kind === 'database' ? { ...source, capture: undefined } : source));
+  const { databases } = environmentOf('dev');
+  const bare = Object.entries(databases).map(([name, database]) => [name, { ...database, capture: undefined }]);
+  const one = synthesize('dev', { databases: Object.fromEntries(bare) as typeof databases }, sources);
+  const types = resources(one).map(({ resource }) => resource.Type);
+  expect(types.filter((type) => /^AWS::(DMS|Kinesis)::|^Custom::Replication/.test(type))).toEqual([]);
+  expect(JSON.stringify(one.templates)).not.toMatch(/kinesis-streams|dms-vpc-role/);
+});

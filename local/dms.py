@@ -19,14 +19,11 @@ from pathlib import Path
 import dms_source
 import psycopg2
 from aws_error import AwsError
-from dms_mappings import Mappings
+from dms_config import STILL, TABLE_STATE, checked, describe_config, describe_replication, wrong_state
 from dms_runner import Runner
 from dms_settings import dsn_of, options
 
-TYPES = ("cdc", "full-load-and-cdc")
 STARTS = ("start-replication", "resume-processing", "reload-target")
-STILL = ("created", "stopped", "failed")
-"""States in which a replication may be started, and its config changed."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -73,8 +70,10 @@ class Dms:
             raise AwsError("UnknownOperationException", message)
         with self.lock:
             return {
-                "DescribeReplications": lambda: {"Replications": self._found(request, _replication)},
-                "DescribeReplicationConfigs": lambda: {"ReplicationConfigs": self._found(request, _config)},
+                "DescribeReplications": lambda: {"Replications": self._found(request, describe_replication)},
+                "DescribeReplicationConfigs": lambda: {
+                    "ReplicationConfigs": self._found(request, describe_config)
+                },
                 "DescribeReplicationTableStatistics": lambda: self._statistics(request),
                 "StartReplication": lambda: self._start(request),
                 "StopReplication": lambda: self._stop(request),
@@ -100,7 +99,7 @@ class Dms:
 
     def create_config(self, properties: dict) -> str:
         """Makes a replication config, which is not started, and returns its ARN."""
-        config = _checked(properties, self.endpoints)
+        config = checked(properties, self.endpoints)
         now = time.time()
         state = {"Status": "created", "Created": now, "Updated": now, "Begun": False, "Ran": False}
         arn = self._make(self.configs, "replication-config", {**config, **state})
@@ -112,14 +111,14 @@ class Dms:
         """Changes a config. Raises AwsError (InvalidResourceStateFault) unless its replication stands still."""
         config = self._config(request)
         if config["Status"] not in STILL:
-            raise _state(
+            raise wrong_state(
                 f"Replication config {config['ReplicationConfigArn']} can't be changed", config, STILL
             )
         changed = {name: value for name, value in request.items() if value is not None}
-        config |= _checked({**config, **changed}, self.endpoints)
+        config |= checked({**config, **changed}, self.endpoints)
         config["Updated"] = time.time()
         self._save()
-        return _config(config)
+        return describe_config(config)
 
     def delete_config(self, arn: str) -> None:
         """Deletes a config, and its slot and publication at the source. Raises AwsError while it runs."""
@@ -128,7 +127,7 @@ class Dms:
             if config is None:
                 return
             if config["Status"] not in STILL:
-                raise _state(f"Replication config {arn} can't be deleted", config, STILL)
+                raise wrong_state(f"Replication config {arn} can't be deleted", config, STILL)
             if config["Ran"] and (dsn := self._dsn(config)):
                 try:
                     dms_source.drop(dsn, _task(arn))
@@ -208,7 +207,7 @@ class Dms:
             message = f"StartReplicationType is {kind!r}; allowed are {', '.join(STARTS)}"
             raise AwsError("InvalidParameterValueException", message)
         if config["Status"] not in STILL:
-            raise _state(f"Replication {config['ReplicationConfigArn']} can't be started", config, STILL)
+            raise wrong_state(f"Replication {config['ReplicationConfigArn']} can't be started", config, STILL)
         if (kind == STARTS[0]) == config["Ran"]:
             word = "running for the first time" if config["Ran"] else "that ran before"
             name = kind.upper().replace("-", "_")
@@ -220,7 +219,7 @@ class Dms:
         for gone in ("FailureMessages", "StopReason"):
             config.pop(gone, None)
         self._run(config, again=False)
-        return {"Replication": _replication(config)}
+        return {"Replication": describe_replication(config)}
 
     def _run(self, config: dict, again: bool) -> None:
         config["Status"] = "initializing"
@@ -236,7 +235,7 @@ class Dms:
     def _stop(self, request: dict) -> dict:
         config = self._config(request)
         if config["Status"] in (*STILL, "stopping"):
-            raise _state(
+            raise wrong_state(
                 f"Replication {config['ReplicationConfigArn']} can't be stopped", config, ("running",)
             )
         config["Status"] = "stopping"
@@ -249,7 +248,7 @@ class Dms:
             self._told(config, status="stopped")
 
         threading.Thread(target=end, daemon=True).start()
-        return {"Replication": _replication(config)}
+        return {"Replication": describe_replication(config)}
 
     def _told(self, config: dict, status: str | None = None, **what) -> None:
         """What a runner says of its replication."""
@@ -320,69 +319,5 @@ class Dms:
         return {"ReplicationConfigArn": arn, "ReplicationTableStatistics": found}
 
 
-TABLE_STATE = {"TableState": "Table completed", "ValidationState": "Not enabled"}
-
-
 def _task(arn: str) -> str:
     return arn.rpartition(":")[2]
-
-
-def _state(what: str, config: dict, allowed: tuple[str, ...]) -> AwsError:
-    message = f"{what}: its replication is {config['Status']}; allowed are {', '.join(allowed)}"
-    return AwsError("InvalidResourceStateFault", message)
-
-
-def _checked(config: dict, endpoints: dict) -> dict:
-    """The config with its JSON parts as texts. Raises AwsError for what DMS refuses."""
-    config = dict(config)
-    for name in ("ReplicationConfigIdentifier", "ReplicationType", "TableMappings", "ComputeConfig"):
-        if not config.get(name):
-            raise AwsError("InvalidParameterValueException", f"{name} is required")
-    for name in ("TableMappings", "ReplicationSettings", "SupplementalSettings"):
-        if config.get(name) and not isinstance(config[name], str):
-            config[name] = json.dumps(config[name])
-    if config["ReplicationType"] not in TYPES:
-        message = f"ReplicationType is {config['ReplicationType']!r}; played here are {', '.join(TYPES)}"
-        raise AwsError("InvalidParameterValueException", message)
-    for name in ("SourceEndpointArn", "TargetEndpointArn"):
-        if config.get(name) not in endpoints:
-            raise AwsError("ResourceNotFoundFault", f"Endpoint {config.get(name)} not found.")
-    Mappings(config["TableMappings"])
-    return config
-
-
-def _config(config: dict) -> dict:
-    """A config as DescribeReplicationConfigs tells it."""
-    names = (
-        *("ReplicationConfigIdentifier", "ReplicationConfigArn", "SourceEndpointArn", "TargetEndpointArn"),
-        *("ReplicationType", "ComputeConfig", "ReplicationSettings", "SupplementalSettings", "TableMappings"),
-    )
-    told = {name: config[name] for name in names if config.get(name) is not None}
-    return {
-        **told,
-        "ReplicationConfigCreateTime": config["Created"],
-        "ReplicationConfigUpdateTime": config["Updated"],
-    }
-
-
-def _replication(config: dict) -> dict:
-    """A config's replication as DescribeReplications tells it."""
-    names = (
-        *("ReplicationConfigIdentifier", "ReplicationConfigArn", "SourceEndpointArn", "TargetEndpointArn"),
-        *("ReplicationType", "Status", "StopReason", "FailureMessages", "StartReplicationType"),
-    )
-    told = {name: config[name] for name in names if config.get(name) is not None}
-    units = int(config["ComputeConfig"].get("MinCapacityUnits") or 1)
-    if config["Status"] == "running":
-        told["ProvisionData"] = {"ProvisionState": "provisioned", "ProvisionedCapacityUnits": units}
-    counts = config.get("Statistics", {})
-    told["ReplicationStats"] = {
-        "FullLoadProgressPercent": 100 if config["Begun"] else 0,
-        "TablesLoaded": sum("FullLoadRows" in table for table in counts.values()),
-    }
-    times = {
-        "ReplicationCreateTime": "Created",
-        "ReplicationUpdateTime": "Updated",
-        "ReplicationLastStopTime": "Stopped",
-    }
-    return {**told, **{name: config[key] for name, key in times.items() if key in config}}

@@ -11,7 +11,7 @@ Arguments: the common ones (common/arguments.py) and
 Result: export_rows, bronze_rows appended, changed (upserts), deleted, quarantined, duplicates (equal rows
 dropped), unreadable_keys (rows in quarantine for their key), deletes_withheld (true when the export is not
 complete or has unreadable keys), ignored_columns, missing_columns, skipped (true when bronze already has
-this export).
+this export), merged (what the merge before the comparison did: bronze_rows, changed, inserted, deleted).
 """
 
 import json
@@ -188,13 +188,14 @@ def load(
     identity = {tables.EXPORT_ID: snapshot.export_id, tables.DATASET: dataset.dataset}
     if loaded := Snapshots(spark, names.bronze).find(identity):
         return json.loads(loaded[tables.COUNTS]) | {"skipped": True}
-    merge(spark, dataset, environment)
+    first = merge(spark, dataset, environment)
+    merged = {name: first[name] for name in ("bronze_rows", "changed", "inserted", "deleted")}
     place = handover.of_snapshot(spark, names.bronze, snapshot.position, snapshot.committed_at)
     snapshot = replace(snapshot, position=place)
     silver = spark.table(names.silver)
     if export is None:
         require_empty(silver, dataset, snapshot, names.bronze)
-        return _result(dataset, snapshot, Found(), {}) | {"skipped": False}
+        return _result(dataset, snapshot, Found(), {}) | {"skipped": False, "merged": merged}
     given = [name for name in export.columns if name != "_origin"]
     missing = rules.missing_columns(dataset, given)
     now = datetime.now(UTC)
@@ -209,7 +210,7 @@ def load(
                 rejected = quarantine.shape(rejects(rows, snapshot), dataset.dataset, now)
                 quarantine.append(rejected, names.quarantine, dataset.dataset, identity)
             bronze.append(changes, names.bronze, identity | {tables.COUNTS: json.dumps(counts)})
-    return counts | {"skipped": False}
+    return counts | {"skipped": False, "merged": merged}
 
 
 def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, table: str) -> None:

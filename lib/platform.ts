@@ -102,7 +102,10 @@ export class PlatformStage extends Stage {
 
     const transformation = this.stack('Transformation');
     const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs });
-    if (jobs.mergeStream) new MicroBatches(transformation, 'MicroBatches', { ...basis, job: jobs.mergeStream });
+    if (jobs.mergeStream) {
+      new MicroBatches(transformation, 'MicroBatches', { ...basis, job: jobs.mergeStream });
+      output(transformation, 'MergeStreamJob', jobs.mergeStream.jobName);
+    }
     const { build } = new Marts(transformation, 'Marts', { ...basis, vpc, warehouse, catalogue, serving, wheels });
     const { publish } = serving;
     const pipeline = new Pipeline(transformation, 'Pipeline', { ...basis, exports, extract, jobs, build, publish });

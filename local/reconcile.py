@@ -1,6 +1,6 @@
 """Compares every dataset in its source, in silver and in gold: counts, keys, and a hash of every row.
 
-    python local/reconcile.py --contracts DIR --config FILE [--json]
+    python local/reconcile.py --contracts DIR --config FILE [--json] [--live DATASET,…]
 
 Silver's rows are those that are alive and complete; gold's those of the dbt model whose `meta.reconciles`
 names the dataset, all of them or those that its `meta.current` (a condition in SQL) keeps. FILE is JSON:
@@ -10,11 +10,15 @@ names the dataset, all of them or those that its `meta.current` (a condition in 
      "sources": {dataset: {"dsn": connection string, "relation": "schema.table"}}}
 
 Prints a table, and ends with 1 when a row differs or a dataset can't be compared.
+
+With --live only these datasets are compared, source with silver, while both change: a key that differs is looked at
+again until it agrees or its row has changed at the source meanwhile; one that does neither within a minute differs.
 """
 
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +36,8 @@ from common.contract import Contract  # noqa: E402
 from common.contract_file import load_all  # noqa: E402
 
 SHOWN = 5
+PATIENCE, LOOK_AGAIN = 60, 5
+"""Seconds."""
 Rows = Callable[[], Iterator[pyarrow.RecordBatch]]
 
 
@@ -173,6 +179,54 @@ def reconcile(contract: Contract, config: dict, catalog, models: dict[str, dict]
     return result
 
 
+def reconcile_live(contract: Contract, config: dict, catalog, models: dict[str, dict]) -> dict:
+    """Compares one dataset while it changes; `on_the_way` counts the keys that differed at the first look."""
+    result: dict = {"dataset": contract.dataset, "differences": 0, "on_the_way": 0, "examples": []}
+    try:
+        reads = stores(contract, config, catalog, models)
+        names = ("source", "silver")
+        told, here = (summarise(reads[name], contract) for name in names)
+        late = numpy.concatenate(list(compare(told, here).values()))
+        result |= {"source": {"rows": told.rows}, "silver": {"rows": here.rows}, "on_the_way": len(late)}
+        deadline = time.monotonic() + PATIENCE
+        while len(late) and time.monotonic() < deadline:
+            time.sleep(LOOK_AGAIN)
+            now, here = (summarise(reads[name], contract) for name in names)
+            differing = compare(now, here)
+            still = numpy.intersect1d(late, numpy.concatenate(list(differing.values())))
+            late = still[_sums(told, still) == _sums(now, still)]
+        result["differences"] = len(late)
+        if len(late):
+            kept = {kind: numpy.intersect1d(keys, late) for kind, keys in differing.items()}
+            result["examples"] = examples(kept, names, (reads["source"], reads["silver"]), contract)
+    except Exception as error:
+        result["error"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return result
+
+
+def _sums(summary: Summary, keys: numpy.ndarray) -> numpy.ndarray:
+    """The hashes of these keys' rows; 0 of a key that is not there."""
+    if not len(summary.keys):
+        return numpy.zeros(len(keys), "u8")
+    places = numpy.minimum(numpy.searchsorted(summary.keys, keys), len(summary.keys) - 1)
+    return numpy.where(summary.keys[places] == keys, summary.sums[places], numpy.uint64(0))
+
+
+def live_lines(results: list[dict]) -> str:
+    """The results of a comparison while data change, a line each."""
+    lines = []
+    for each in results:
+        if "error" in each:
+            lines.append(f"{each['dataset']}: not compared: {each['error']}")
+            continue
+        lines.append(
+            f"{each['dataset']}: {each['source']['rows']:,} rows in source, {each['silver']['rows']:,} in silver, "
+            f"{each['on_the_way']:,} on their way, {each['differences']:,} differ"
+        )
+        lines += [f"  {example}" for example in each["examples"]]
+    return "\n".join(lines)
+
+
 def table(results: list[dict]) -> str:
     """The results as aligned text."""
     lines = [["dataset", "source", "silver", "gold", "differences", "hash"]]
@@ -203,14 +257,17 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--contracts", required=True, help="folder of contracts")
     parser.add_argument("--config", required=True, help="JSON file, - for stdin: where the stores are")
     parser.add_argument("--json", action="store_true", help="print JSON and no table")
+    parser.add_argument("--live", help="datasets to compare while they change, comma-separated")
     given = parser.parse_args(argv)
     config = json.loads(sys.stdin.read() if given.config == "-" else Path(given.config).read_text())
     catalog = lake.catalog(config["endpoint"], config.get("region", lake.REGION))
     models = read_models(config["models"])
     contracts = load_all(given.contracts)
-    results = [reconcile(contract, config, catalog, models) for contract in contracts.values()]
+    compare_one, shown = (reconcile_live, live_lines) if given.live else (reconcile, table)
+    wanted = given.live.split(",") if given.live else contracts
+    results = [compare_one(contracts[name], config, catalog, models) for name in wanted]
     equal = all(not each["differences"] and "error" not in each for each in results)
-    print(json.dumps({"equal": equal, "datasets": results}) if given.json else table(results))
+    print(json.dumps({"equal": equal, "datasets": results}) if given.json else shown(results))
     return 0 if equal else 1
 
 

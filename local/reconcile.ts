@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { databaseName } from '../lambdas/shared/platform';
 import { datasetsOf } from '../lambdas/shared/source';
@@ -24,14 +24,21 @@ const truth = (source: Postgres, given: Given): Record<string, { dsn: string; re
     ),
   );
 
-/**
- * Compares every row of source, silver and gold, and counts what lies in quarantine.
- * @param since when the run began: what was put into quarantine after it is counted apart
- * @returns whether all are equal
- */
-export function reconcile(source: Postgres, given: Given, warehouse: Postgres, endpoint: string, since: Date): boolean {
-  // Through the standard input: a database of the user's has a password, which stands in no file.
-  const config = JSON.stringify({
+/** The stores that are compared. */
+export interface Stores {
+  readonly source: Postgres;
+  readonly given: Given;
+  readonly warehouse: Postgres;
+  readonly endpoint: string;
+}
+
+function python(input: string, ...args: string[]): boolean {
+  return spawnSync(venv('python'), args, { cwd: ROOT, input, stdio: ['pipe', 'inherit', 'inherit'] }).status === 0;
+}
+
+/** What `local/reconcile.py` is told, through its standard input: a user's database has a password, which stands in no file. */
+const config = ({ source, given, warehouse, endpoint }: Stores): string =>
+  JSON.stringify({
     sources: truth(source, given),
     endpoint,
     region: REGION,
@@ -40,9 +47,22 @@ export function reconcile(source: Postgres, given: Given, warehouse: Postgres, e
     gold_schema: 'gold',
     models: join(ROOT, 'dbt', 'models'),
   });
-  const python = (input: string, ...args: string[]) =>
-    spawnSync(venv('python'), args, { cwd: ROOT, input, stdio: ['pipe', 'inherit', 'inherit'] }).status === 0;
-  const equal = python(config, 'local/reconcile.py', '--contracts', 'contracts', '--config', '-');
+
+/**
+ * Compares every row of source, silver and gold, and counts what lies in quarantine.
+ * @param since when the run began: what was put into quarantine after it is counted apart
+ * @returns whether all are equal
+ */
+export function reconcile(stores: Stores, since: Date): boolean {
+  const equal = python(config(stores), 'local/reconcile.py', '--contracts', 'contracts', '--config', '-');
   const quarantine = databaseName('local', 'quarantine');
-  return python('', 'local/quarantine.py', endpoint, REGION, quarantine, since.toISOString()) && equal;
+  return python('', 'local/quarantine.py', stores.endpoint, REGION, quarantine, since.toISOString()) && equal;
+}
+
+/** Compares source and silver while both change. @returns whether each row that differed came to agree, or changed again */
+export function reconcileLive(stores: Stores, datasets: readonly string[]): Promise<boolean> {
+  const args = ['local/reconcile.py', '--contracts', 'contracts', '--config', '-', '--live', datasets.join(',')];
+  const child = spawn(venv('python'), args, { cwd: ROOT, stdio: ['pipe', 'inherit', 'inherit'] });
+  child.stdin.end(config(stores));
+  return new Promise((done) => child.on('exit', (code) => done(code === 0)));
 }

@@ -13,12 +13,13 @@ import { mergeCounts } from './counts';
 import { databaseDsn, givenDatabases, ledgerOf, ourDatabases, type Given } from './databases';
 import { deploy } from './deploy';
 import { feedSources, fillDatabases } from './feed';
+import { goLive } from './live';
 import { compareLakeCounts, LAKE } from './lake-counts';
 import { checkPorts, parseOptions, portsFrom, trinoPort, type Options } from './options';
 import { ACCOUNT, REGION, startEmulator, startSpark, tell } from './parts';
 import { runPipeline } from './pipeline';
 import { checkDatabase, endLeftover, startPostgres, WAREHOUSE, type Postgres } from './postgres';
-import { reconcile } from './reconcile';
+import { reconcile, reconcileLive } from './reconcile';
 import { ensureToolchain, ROOT, SetupError } from './toolchain';
 import { endLeftoverTrino, startTrino } from './trino';
 import { ensureTrino } from './trino-toolchain';
@@ -140,26 +141,46 @@ async function run(options: Options, running: Running): Promise<number> {
   const { source, warehouse, endpoint } = await startParts(options, given, running, log);
 
   await fillDatabases({ size: options.size, source, given, say });
-  const captured = capturedHere(options, given).map(({ name }) => name);
-  const withoutCapture = sources.flatMap((one) => (isCaptured(one) && !captured.includes(one.name) ? [one.name] : []));
+  const captured = capturedHere(options, given);
+  const withoutCapture = sources.flatMap((one) => (isCaptured(one) && !captured.includes(one) ? [one.name] : []));
   const outputs = await deploy(endpoint, options.state, { port: options.port, withoutCapture }, log('cdk'));
   say('deployed (cdk deploy -c env=local)');
   await feedSources({ size: options.size, source, given, endpoint, outputs, say });
-  // What was captured since the last run, and what the collectors took.
-  await tell(endpoint, 'flush');
-  await runPipeline(endpoint, outputs.PipelineArn, say);
-  for (const line of await mergeCounts(endpoint, outputs.RunsTable, sources.flatMap(datasetsOf))) say(line);
-  const equal = reconcile(source, given, warehouse, endpoint, started);
-  say(equal ? 'source = silver = gold, row by row' : 'source, silver and gold DIFFER');
+  const stores = { source, given, warehouse, endpoint };
+  /** A run of the pipeline, and whether every row and every answer of the API is then what the source says. */
+  const loadAndCompare = async (since: Date): Promise<boolean> => {
+    // What was captured, and what the collectors took, until now.
+    await tell(endpoint, 'flush');
+    await runPipeline(endpoint, outputs.PipelineArn, say);
+    for (const line of await mergeCounts(endpoint, outputs.RunsTable, sources.flatMap(datasetsOf))) say(line);
+    const equal = reconcile(stores, since);
+    say(equal ? 'source = silver = gold, row by row' : 'source, silver and gold DIFFER');
+    const database = await source.connect(ledgerOf(sources, given));
+    const answers = await tryApi(url, platform, database);
+    await database.end();
+    for (const { line } of answers) say(line);
+    return equal && answers.every((answer) => answer.right);
+  };
   const url = localUrl(endpoint, outputs.AnalyticsApiUrl);
-  const database = await source.connect(ledgerOf(sources, given));
-  const answers = await tryApi(url, platform, database);
-  await database.end();
-  for (const { line } of answers) say(line);
+  const loaded = await loadAndCompare(started);
   const datasets = platform.contracts.map(({ dataset }) => dataset);
   const counted = !options.trino || (await tryTrino(options, running, endpoint, log('trino'), datasets));
-  const right = equal && counted && answers.every((answer) => answer.right);
-  if (!right || options.exit) return right ? 0 : 1;
+  if (!loaded || !counted) return 1;
+  const live = captured.length > 0 && (!options.exit || options.live > 0);
+  const changing = live
+    ? await goLive({ source, endpoint, outputs, captured, changes: options.changes, say })
+    : undefined;
+  if (options.exit && changing) {
+    await new Promise((done) => setTimeout(done, options.live * 1000));
+    const followed = await reconcileLive(
+      stores,
+      captured.flatMap((declared) => declared.datasets),
+    );
+    say(followed ? 'silver follows the source' : 'silver does NOT follow the source');
+    say(`${(await changing.stop()).toLocaleString('en')} rows have changed; now everything is compared once more`);
+    return (await loadAndCompare(started)) && followed ? 0 : 1;
+  }
+  if (options.exit) return 0;
 
   const server = await serveApi(url, options.port);
   running.add({ stop: () => Promise.resolve(server.close()) });

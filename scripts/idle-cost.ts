@@ -50,6 +50,8 @@ export const prices: readonly Price[] = [
       type === 'AWS::Glue::Job' && (Command as { Name: string }).Name === 'gluestreaming'
         ? Number(NumberOfWorkers) * DPUS[String(WorkerType)]
         : 0,
+  },
+  {
     what: 'change capture',
     unit: 'DMS unit and zone',
     dollars: 0.1133 * HOURS,

@@ -14,8 +14,10 @@ const OFFSETS = 10n ** 16n;
  */
 const LOGS: Record<DatabaseSource['engine'], { form: RegExp; number: (parts: string[]) => bigint; example: string }> = {
   postgres: {
-    form: /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})(?=\.|$)/i,
-    number: ([high, low]) => (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`),
+    form: /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})(?:\.\d+\.([0-9A-F]{1,8})\/([0-9A-F]{1,8}))?$/i,
+    // The place of the change, and that where its transaction begins: the later one orders the changes of a row, for a
+    // row is locked until its change is committed. AWS does not say which of the two comes first.
+    number: ([high, low, other = '0', otherLow = '0']) => larger(lsn(high, low), lsn(other, otherLow)),
     example: '00000002/7C007178.3.00000002/7C007178',
   },
   mysql: {
@@ -29,6 +31,9 @@ const LOGS: Record<DatabaseSource['engine'], { form: RegExp; number: (parts: str
     example: '000000D8:000062D0:0003',
   },
 };
+
+const lsn = (high: string, low: string): bigint => (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
+const larger = (one: bigint, other: bigint): bigint => (one > other ? one : other);
 
 /**
  * A record's position: the log position, and twice its number in the transaction, for an upsert that moves a row takes

@@ -11,6 +11,7 @@ const ofSample = [
   'fork',
   'permissions',
   'schema-change',
+  'streams',
 ];
 
 /** Handlers, planners, constructs and templates; the rest is pytest's (pyproject.toml). */

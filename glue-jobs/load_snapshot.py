@@ -4,7 +4,7 @@ Arguments: the common ones (common/arguments.py) and
   --export URI           root of the export, such as s3://bucket/prefix/<export id>/
   --table NAME           <database>/<schema>.<table>, the folder below it; everything in it is read
   --export-id ID         identifies the load: bronze takes an export's rows once
-  --position POSITION    of the snapshot (common/position.py); with log position 0, the stream beside it decides
+  --position POSITION    of the snapshot (common/position.py); in an epoch above 0 the stream beside it decides
                          (common/handover.py)
   --committed-at TIME    of the snapshot, ISO 8601 with zone
   --complete true|false  false: the export may lack rows, so it deletes none
@@ -41,6 +41,8 @@ from common.contract import Contract
 from common.iceberg import Snapshots
 from common.merging import merge
 from common.position import EMPTIED
+
+MERGED = ("bronze_rows", "changed", "inserted", "deleted")
 
 
 @dataclass(frozen=True)
@@ -187,9 +189,9 @@ def load(
     names = tables.of(environment, dataset.dataset)
     identity = {tables.EXPORT_ID: snapshot.export_id, tables.DATASET: dataset.dataset}
     if loaded := Snapshots(spark, names.bronze).find(identity):
-        return json.loads(loaded[tables.COUNTS]) | {"skipped": True}
+        return json.loads(loaded[tables.COUNTS]) | {"skipped": True, "merged": dict.fromkeys(MERGED, 0)}
     first = merge(spark, dataset, environment)
-    merged = {name: first[name] for name in ("bronze_rows", "changed", "inserted", "deleted")}
+    merged = {name: first[name] for name in MERGED}
     place = handover.of_snapshot(spark, names.bronze, snapshot.position, snapshot.committed_at)
     snapshot = replace(snapshot, position=place)
     silver = spark.table(names.silver)

@@ -63,7 +63,7 @@ test('killed between any two steps, the next run goes on and every row is where 
 }, 1_800_000);
 
 test('a second day loads only what changed, and the API gives the numbers that SQL on the source gives', async () => {
-  const run = start();
+  const run = start('--changes', '0');
   const lines = await run.until(/signed for you/);
   const told = lines.join('\n').replaceAll(/(\d),(\d)/g, '$1$2');
   const day = /day \d+: (\d+) orders new, (\d+) moved on, (\d+) deleted/.exec(told);

@@ -5,7 +5,7 @@ stream tells beyond it wins over the snapshot's rows, and is what the database s
 more of what the stream may have lost is mended.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
@@ -17,20 +17,27 @@ LONGEST_TRANSACTION = timedelta(hours=24)
 it is not in the snapshot, and must win over it. No transaction is taken to last for longer than this."""
 LOOK_BACK = timedelta(days=7)
 """Bronze of older days is not read: it has the same answer, or a lower one, which is right as well."""
+AFTER_ALL = 10**19
+"""Ordinals of snapshots: after every change at the same place of the log, and among themselves in the order of time."""
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def of_snapshot(spark: SparkSession, bronze: str, given: str, taken_at: datetime) -> str:
-    """The position of a snapshot's rows: `given` when no stream runs beside it (its epoch is 0, or its log position
-    is not 0), else the newest position of that epoch that bronze has from a day before the snapshot, else `given`.
+    """The position of a snapshot's rows: `given` when no stream runs beside it (its epoch is 0).
+
+    Else it is after the newest place in the log that bronze has of that epoch from a day before the snapshot, or at the
+    beginning of the epoch; of two snapshots at one place the newer is newer.
     """
-    epoch, log, _ = position.parse(given)
-    if epoch == 0 or log > 0:
+    epoch, _, _ = position.parse(given)
+    if epoch == 0:
         return given
     settled = taken_at - LONGEST_TRANSACTION
     told = (
         spark.table(bronze)
         .where(f.col("_ingested_at") >= f.lit(settled - LOOK_BACK))
-        .where((f.col("_position") > given) & f.col("_position").startswith(given.partition(".")[0]))
-        .where(f.col("_position").rlike(position.PATTERN) & (f.col("_committed_at") <= f.lit(settled)))
+        .where(f.col("_position").rlike(position.PATTERN) & f.col("_position").startswith(f"{epoch:04}."))
+        .where(f.col("_committed_at") <= f.lit(settled))
     )
-    return told.agg(f.max("_position")).first()[0] or given
+    newest = told.agg(f.max("_position")).first()[0]
+    log = position.parse(newest).log if newest else 0
+    return position.make(epoch, log, AFTER_ALL + (taken_at - EPOCH) // timedelta(microseconds=1))

@@ -31,7 +31,7 @@ export const micros = (time: Date): bigint => BigInt(time.getTime()) * 1000n;
 
 /**
  * Position of what a snapshot tells. Without a stream beside it: epoch 0, the snapshot's creation time. Beside one: the
- * beginning of the stream's epoch, which `load_snapshot` moves on to what the snapshot is sure to have seen.
+ * beginning of the stream's epoch; `load_snapshot` finds the place in the log that the snapshot is sure to have seen.
  */
 export const snapshotPosition = (created: Date, streamEpoch?: number): string =>
   streamEpoch === undefined

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { environment as environmentOf } from '../../config';
 import { parseEnvironment, type Environment } from '../../config/environment';
 import type { RestResource, RestSource } from '../../lambdas/shared/rest-source';
-import type { Source } from '../../lambdas/shared/source';
+import { isCaptured, type Source } from '../../lambdas/shared/source';
 import { readDeclarations } from '../../lib/declarations';
 import { sources } from '../../sources';
 
@@ -189,6 +189,20 @@ describe('one line says what is wrong and what to do', () => {
   test('a database source without an instance', () => {
     expect(() => read({ environment: environment({}) })).toThrow(
       'config/dev.ts: databases has no shop: name the RDS instance or the Aurora cluster behind sources/shop.ts',
+    );
+  });
+
+  test('an environment that leaves out the capture of a source captures nothing of it', () => {
+    const { sources } = read({
+      sources: [{ ...shop, capture: {} }],
+      environment: { ...environment(), withoutCapture: ['shop'] },
+    });
+    expect(sources.filter(isCaptured)).toEqual([]);
+  });
+
+  test('an environment that leaves out what nobody captures', () => {
+    expect(() => read({ environment: { ...environment(), withoutCapture: ['shop'] } })).toThrow(
+      'config/dev.ts: withoutCapture has "shop": allowed are sources with capture (there is none). Remove it.',
     );
   });
 

@@ -6,6 +6,8 @@ test.each([
   [['--orders', 'many'], /--orders is "many": a whole number from 1 to 20000000 is allowed/],
   [['--orders', '0'], /--orders is "0"/],
   [['--port', '80'], /--port is "80": a whole number from 1024 to 65000 is allowed/],
+  [['--changes=-1'], /--changes is "-1": a whole number from 0 to 10000 is allowed/],
+  [['--live', '1h'], /--live is "1h": a whole number from 0 to 3600 is allowed/],
   [['--order', '5'], /Unknown option '--order'.*Known are --orders N/],
 ])('%j gets one line that says what is allowed', (args, message) => {
   const error = (() => {

@@ -167,3 +167,28 @@ def test_what_differs_is_named(run, change, example):
     code, said = run(change)
     assert code == 1
     assert example in said
+
+
+def test_while_rows_change_one_that_changes_on_is_no_difference_and_one_that_stays_wrong_is(run, monkeypatch):
+    monkeypatch.setattr(reconcile, "PATIENCE", 0.5)
+    monkeypatch.setattr(reconcile, "LOOK_AGAIN", 0.1)
+    code, said = run("update things set note = 'never arrives' where id = 2", "--live", "things")
+    assert code == 1 and "3 rows in source, 3 in silver, 1 on their way, 1 differ" in said
+    assert "silver: different id=2, part=a: note 'never arrives' in source, None here" in said
+
+
+def test_while_rows_change_a_row_that_arrives_late_agrees(run, catalog, namespace, monkeypatch):
+    monkeypatch.setattr(reconcile, "LOOK_AGAIN", 0.1)
+    table = catalog.load_table((namespace, "things"))
+    looks = []
+
+    def arrive(seconds):
+        looks.append(seconds)
+        if len(looks) == 2:
+            row = {"id": 3, "part": "a", "_is_deleted": False, "_incomplete": False}
+            table.append(pyarrow.Table.from_pylist([row], schema_to_pyarrow(table.schema())))
+
+    monkeypatch.setattr(reconcile.time, "sleep", arrive)
+    code, said = run("insert into things (id, part) values (3, 'a')", "--live", "things")
+    assert code == 0 and "4 rows in source, 3 in silver, 1 on their way, 0 differ" in said
+    assert len(looks) == 2

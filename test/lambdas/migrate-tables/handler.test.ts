@@ -49,7 +49,7 @@ it('changes what a newer contract changes, and rolls back to nothing', async () 
   const columns = [...contract().columns, column('country', { name: 'varchar', length: 2 })];
   const newer = lakeWith([contract({ version: '1.1.0', columns })], lake);
   await expect(newer.run('Update')).resolves.toMatchObject({ Data: { Created: '0', Changed: '2', Unchanged: '1' } });
-  expect(lake.tables.get('dev_bronze.orders')?.schemas[1].fields.at(-1)).toMatchObject({ id: 11, name: 'country' });
+  expect(lake.tables.get('dev_bronze.orders')?.schemas[1].fields.at(-1)).toMatchObject({ id: 13, name: 'country' });
   await expect(run('Update')).resolves.toMatchObject({ Data: { Created: '0', Changed: '0', Unchanged: '3' } });
 });
 

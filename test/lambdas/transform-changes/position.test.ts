@@ -18,6 +18,8 @@ const log = (position: string): bigint => BigInt(position.split('.')[1]);
 it.each<[Engine, string, bigint]>([
   ['postgres', '00000002/7C007178.3.00000002/7C007178', 0x27c007178n],
   ['postgres', '0/16B3748', 0x16b3748n],
+  ['postgres', '00000002/10.3.00000002/20', 0x200000020n],
+  ['postgres', '00000002/20.3.00000002/10', 0x200000020n],
   ['postgres', 'FFFFFFFF/FFFFFFFF.1.FFFFFFFF/FFFFFFFF', 2n ** 64n - 1n],
   ['mysql', 'mysql-bin-changelog.000024:373', 24_0000000000000373n],
   [

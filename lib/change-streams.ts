@@ -1,4 +1,5 @@
 import { Construct } from 'constructs';
+import { watchTransform } from './capture-alarms';
 import type { ChangeCapture } from './change-capture';
 import { LakeStream, type LakeStreamProps } from './lake-stream';
 
@@ -28,6 +29,7 @@ export class ChangeStreams extends Construct {
         errorsPrefix: `changes/${name}/`,
         source: one.stream,
       });
+      watchTransform(reader, { alarms: props.alarms, source: name }, reader.transform.logGroup);
       const run = one.run(reader, 'Run', capture.control, environment.firehose.bufferSeconds + DRAIN_SECONDS);
       run.node.addDependency(...reader.node.children.filter((child) => child !== run));
     }

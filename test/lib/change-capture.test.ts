@@ -120,6 +120,17 @@ describe.each(Object.entries(CASES))('%s', (_, one) => {
     });
   });
 
+  test.each(['quarantined', 'failed', 'unknownFields'])(
+    'raises an alarm for what the transform counts as %s',
+    (count) => {
+      ingestion(one).hasResourceProperties('AWS::Logs::MetricFilter', {
+        FilterPattern: `{ $.message.${count} > 0 }`,
+        MetricTransformations: [Match.objectLike({ MetricName: `shop-${count}`, MetricValue: `$.message.${count}` })],
+      });
+      ingestion(one).hasResourceProperties('AWS::CloudWatch::Alarm', { MetricName: `shop-${count}`, Threshold: 1 });
+    },
+  );
+
   test('gets the endpoints that DMS calls', () => {
     const services = resources(one).flatMap(({ resource: { Type, Properties } }) =>
       Type === 'AWS::EC2::VPCEndpoint' ? [JSON.stringify(Properties?.ServiceName)] : [],

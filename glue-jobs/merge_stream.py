@@ -9,7 +9,7 @@ Arguments: the common ones (common/arguments.py), without --dataset, and
   --seconds SECONDS    ends with the first round after so long (default 0: never), for a new run to take over
 Ends when a table is of another version of its contract than this run: then a deployment is under way, and the run that
 follows has the new contracts.
-Result: rounds, batches (merges that had something to merge), failures, outdated (the datasets of another version).
+Result: rounds, batches (merges that had something to merge), failures, outdated (the dataset of another version).
 """
 
 import sys
@@ -45,6 +45,8 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
         for dataset in contracts:
             name = dataset.dataset
             try:
+                if not tables.is_of_version(session, dataset, given.env):
+                    return {"rounds": rounds, "batches": batches, "failures": failures, "outdated": name}
                 result = merge(session, dataset, given.env)
             except Exception:
                 failures, in_a_row[name] = failures + 1, in_a_row[name] + 1
@@ -58,7 +60,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
                 runs.finish(result, given.run_id, given.runs_table)
         rounds += 1
         if given.seconds and time.monotonic() - began >= given.seconds:
-            return {"rounds": rounds, "batches": batches, "failures": failures, "outdated": []}
+            return {"rounds": rounds, "batches": batches, "failures": failures, "outdated": None}
         time.sleep(max(0.0, given.every - (time.monotonic() - round_began)))
 
 

@@ -3,6 +3,7 @@ import { Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events';
 import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
 import type { Stream } from 'aws-cdk-lib/aws-kinesis';
+import { FilterPattern, MetricFilter, type ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import type { AlarmTopic } from './alarms';
 
@@ -79,4 +80,34 @@ export function watchStream(scope: Construct, { alarms, source }: WatchedCapture
     alarmDescription: `The stream of ${source} has refused changes for 15 minutes; DMS sends them again.`,
     runbook: 'capture-throttled',
   });
+}
+
+/** What the transform of changes counts in its log (`lambdas/shared/firehose.ts`), and what that means. */
+const COUNTED = [
+  ['quarantined', 'broke their contract, and lie in quarantine', 'rows-in-quarantine'],
+  ['failed', 'could not be read, and lie below the error prefix of the errors bucket', 'firehose-delivery'],
+  ['unknownFields', 'have columns that their contract lacks, which bronze keeps in _rest', 'unknown-columns'],
+] as const;
+
+/**
+ * Alarms of what a transform could not make rows of, or only in part: none of it is lost, and silver lacks it.
+ * @param logGroup where the transform logs its counts, a line for each batch
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
+ */
+export function watchTransform(scope: Construct, { alarms, source }: WatchedCapture, logGroup: ILogGroup): void {
+  for (const [count, meaning, runbook] of COUNTED) {
+    const id = count.charAt(0).toUpperCase() + count.slice(1);
+    const filter = new MetricFilter(scope, `${id}Filter`, {
+      logGroup,
+      filterPattern: FilterPattern.literal(`{ $.message.${count} > 0 }`),
+      metricNamespace: `Moraine/${Stack.of(scope).stackName}`,
+      metricName: `${source}-${count}`,
+      metricValue: `$.message.${count}`,
+    });
+    alarms.watch(scope, id, {
+      metric: filter.metric({ statistic: 'Sum', period: PERIOD }),
+      alarmDescription: `Changes of ${source} ${meaning}.`,
+      runbook,
+    });
+  }
 }

@@ -1,13 +1,11 @@
 import { Construct } from 'constructs';
+import { watchTransform } from './capture-alarms';
 import type { ChangeCapture } from './change-capture';
 import { LakeStream, type LakeStreamProps } from './lake-stream';
 
 export interface ChangeStreamsProps extends LakeStreamProps {
   readonly capture: ChangeCapture;
 }
-
-/** Within which Firehose and the transform are done with what has been read, besides the buffer's own time. */
-const DRAIN_SECONDS = 120;
 
 /**
  * The way of captured changes from their Kinesis streams into the lake: for each source a Firehose stream, whose records
@@ -28,7 +26,8 @@ export class ChangeStreams extends Construct {
         errorsPrefix: `changes/${name}/`,
         source: one.stream,
       });
-      const run = one.run(reader, 'Run', capture.control, environment.firehose.bufferSeconds + DRAIN_SECONDS);
+      watchTransform(reader, { alarms: props.alarms, source: name }, reader.transform.logGroup);
+      const run = one.run(reader, 'Run', capture.control);
       run.node.addDependency(...reader.node.children.filter((child) => child !== run));
     }
   }

@@ -44,20 +44,22 @@ export interface LakeStreamOptions {
  */
 export class LakeStream extends Construct {
   readonly streamName: string;
+  /** Gives each record its row and its table. */
+  readonly transform: Handler;
   protected readonly streamArn: string;
 
   constructor(scope: Construct, id: string, props: LakeStreamProps, options: LakeStreamOptions) {
     super(scope, id);
     const { environment, key } = props;
     const { source, errorsPrefix } = options;
-    const transform = new Handler(this, 'Transform', {
+    this.transform = new Handler(this, 'Transform', {
       ...props,
       name: options.transform,
       variables: options.variables,
       timeout: Duration.minutes(5),
       memorySize: 512,
     });
-    const role = this.role(props, options, transform);
+    const role = this.role(props, options, this.transform);
     const logGroup = new Logs(this, 'Logs', props);
     logGroup.grantWrite(role);
     const logging = (name: string) => ({
@@ -91,9 +93,11 @@ export class LakeStream extends Construct {
             {
               type: 'Lambda',
               parameters: [
-                { parameterName: 'LambdaArn', parameterValue: transform.functionArn },
+                { parameterName: 'LambdaArn', parameterValue: this.transform.functionArn },
                 // A row is larger than its event, and Lambda answers with 6 MB at most.
                 { parameterName: 'BufferSizeInMBs', parameterValue: '0.5' },
+                // A buffer of its own, of 60 seconds unless it is told.
+                { parameterName: 'BufferIntervalInSeconds', parameterValue: String(buffer.intervalInSeconds) },
               ],
             },
           ],

@@ -106,6 +106,16 @@ describe.each(Object.entries(CASES))('%s', (_, one) => {
     });
   });
 
+  test('goes, as its reader does, when what it wrote has been read', () => {
+    const drain = (template: Template, Step: string) =>
+      Object.values(template.findResources('Custom::Replication', { Properties: { Step } })).map((found) =>
+        Number(at(found, 'Properties', 'DrainSeconds')),
+      );
+    const { bufferSeconds } = environmentOf('dev').firehose;
+    expect(drain(streams(one), 'after')).toEqual([bufferSeconds + 120]);
+    expect(drain(ingestion(one), 'run')).toEqual([bufferSeconds + 120]);
+  });
+
   test('goes through the transform to bronze, and its errors to a prefix of its own', () => {
     ingestion(one).hasResourceProperties('AWS::KinesisFirehose::DeliveryStream', {
       DeliveryStreamType: 'KinesisStreamAsSource',
@@ -119,6 +129,17 @@ describe.each(Object.entries(CASES))('%s', (_, one) => {
       Environment: { Variables: { SOURCE: 'shop', ENVIRONMENT: 'dev' } },
     });
   });
+
+  test.each(['quarantined', 'failed', 'unknownFields'])(
+    'raises an alarm for what the transform counts as %s',
+    (count) => {
+      ingestion(one).hasResourceProperties('AWS::Logs::MetricFilter', {
+        FilterPattern: `{ $.message.${count} > 0 }`,
+        MetricTransformations: [Match.objectLike({ MetricName: `shop-${count}`, MetricValue: `$.message.${count}` })],
+      });
+      ingestion(one).hasResourceProperties('AWS::CloudWatch::Alarm', { MetricName: `shop-${count}`, Threshold: 1 });
+    },
+  );
 
   test('gets the endpoints that DMS calls', () => {
     const services = resources(one).flatMap(({ resource: { Type, Properties } }) =>

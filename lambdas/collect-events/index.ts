@@ -2,8 +2,8 @@ import { FirehoseClient } from '@aws-sdk/client-firehose';
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import { readEnv, text, type Variables } from '../shared/env';
 import { log } from '../shared/log';
+import { firehoseStream, putAll } from '../shared/put';
 import { sleep, type Sleep } from '../shared/retry';
-import { putAll } from './put';
 import { BadRequest, eventsOf, records, type CollectorEvent } from './request';
 
 const environment = { STREAM_NAME: text, DATASET: text };
@@ -31,7 +31,8 @@ export const makeHandler =
         requestId: event.requestContext.requestId,
         receivedAt: deps.now().getTime() * 1000,
       };
-      await putAll({ client: deps.firehose, name: config.STREAM_NAME, sleep: deps.sleep }, records(events, about));
+      const stream = { ...firehoseStream(deps.firehose, config.STREAM_NAME), sleep: deps.sleep };
+      await putAll(stream, records(events, about));
       return answer(202, { accepted: events.length, request_id: about.requestId });
     } catch (error) {
       if (error instanceof BadRequest) return answer(error.status, { error: error.message });

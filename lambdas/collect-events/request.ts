@@ -1,10 +1,9 @@
 import type { Envelope } from '../shared/envelope';
 import { lossyNumber } from '../shared/numbers';
+import { MOST_RECORD_BYTES } from '../shared/put';
 
 /** Events of one request. */
 const MOST_EVENTS = 500;
-/** Bytes of one record, Firehose's limit. */
-export const MOST_BYTES = 1000 * 1024;
 
 /** What the sender has to put right. */
 export class BadRequest extends Error {
@@ -75,10 +74,10 @@ export function records(
       event,
     };
     const record = Buffer.from(JSON.stringify(envelope));
-    if (record.length > MOST_BYTES) {
+    if (record.length > MOST_RECORD_BYTES) {
       throw new BadRequest(
         413,
-        `Event ${ordinal} takes ${record.length} bytes with its envelope; at most ${MOST_BYTES} are allowed`,
+        `Event ${ordinal} takes ${record.length} bytes with its envelope; at most ${MOST_RECORD_BYTES} are allowed`,
       );
     }
     return record;

@@ -1,7 +1,7 @@
 import { FirehoseClient } from '@aws-sdk/client-firehose';
 import fc from 'fast-check';
 import { makeHandler } from '../../../lambdas/collect-events';
-import { batches } from '../../../lambdas/collect-events/put';
+import { batches } from '../../../lambdas/shared/put';
 import { awsError, fake, noSleep } from '../fakes';
 
 beforeEach(() => jest.spyOn(console, 'log').mockImplementation(() => undefined));

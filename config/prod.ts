@@ -23,7 +23,6 @@ export const prod = {
     workers: 5,
     concurrentRuns: 10,
     timeoutMinutes: 240,
-    microBatches: { everySeconds: 5, workerType: 'G.1X', workers: 2 },
   },
   // The company decides by these numbers: a busy day tells us, and does not stop them.
   warehouse: { baseCapacity: 16, maxCapacity: 64, dailyUsageLimit: { rpuHours: 128, action: 'emit-metric' } },

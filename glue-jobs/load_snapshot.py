@@ -32,6 +32,7 @@ from common import (
     handover,
     landing,
     position,
+    progress,
     quarantine,
     rules,
     runs,
@@ -192,7 +193,8 @@ def load(
         return json.loads(loaded[tables.COUNTS]) | {"skipped": True, "merged": dict.fromkeys(MERGED, 0)}
     first = merge(spark, dataset, environment)
     merged = {name: first[name] for name in MERGED}
-    place = handover.of_snapshot(spark, names.bronze, snapshot.position, snapshot.committed_at)
+    reached = progress.read(Snapshots(spark, names.silver)).newest_position
+    place = handover.of_snapshot(spark, names.bronze, snapshot.position, snapshot.committed_at, reached)
     snapshot = replace(snapshot, position=place)
     silver = spark.table(names.silver)
     if export is None:

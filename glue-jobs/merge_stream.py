@@ -7,7 +7,9 @@ Arguments: the common ones (common/arguments.py), without --dataset, and
   --datasets A,B,C     merged in this order, one after the other; those without news cost a look at the catalogue
   --every SECONDS      from the start of a round to the start of the next (default 5)
   --seconds SECONDS    ends with the first round after so long (default 0: never), for a new run to take over
-Result: rounds, batches (merges that had something to merge), failures.
+Ends when a table is of another version of its contract than this run: then a deployment is under way, and the run that
+follows has the new contracts.
+Result: rounds, batches (merges that had something to merge), failures, outdated (the dataset of another version).
 """
 
 import sys
@@ -16,7 +18,7 @@ import traceback
 
 from pyspark.sql import SparkSession
 
-from common import arguments, contract_file, runs
+from common import arguments, contract_file, runs, tables
 from common.merging import merge
 
 PATIENCE = 5
@@ -36,9 +38,15 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     in_a_row = dict.fromkeys(given.datasets, 0)
     while True:
         round_began = time.monotonic()
+        if outdated := [
+            each.dataset for each in contracts if not tables.is_of_version(session, each, given.env)
+        ]:
+            return {"rounds": rounds, "batches": batches, "failures": failures, "outdated": outdated}
         for dataset in contracts:
             name = dataset.dataset
             try:
+                if not tables.is_of_version(session, dataset, given.env):
+                    return {"rounds": rounds, "batches": batches, "failures": failures, "outdated": name}
                 result = merge(session, dataset, given.env)
             except Exception:
                 failures, in_a_row[name] = failures + 1, in_a_row[name] + 1
@@ -52,7 +60,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
                 runs.finish(result, given.run_id, given.runs_table)
         rounds += 1
         if given.seconds and time.monotonic() - began >= given.seconds:
-            return {"rounds": rounds, "batches": batches, "failures": failures}
+            return {"rounds": rounds, "batches": batches, "failures": failures, "outdated": None}
         time.sleep(max(0.0, given.every - (time.monotonic() - round_began)))
 
 

@@ -34,6 +34,9 @@ export interface ChangeCaptureProps extends Basis {
   readonly runs: ITable;
 }
 
+/** Within which Firehose and the transform are done with what has been read, besides the buffer's own time. */
+const DRAIN_SECONDS = 120;
+
 /** What the replications of an environment share. */
 interface Shared extends ChangeCaptureProps {
   readonly control: ReplicationControl;
@@ -89,12 +92,15 @@ interface SourceCaptureProps extends Shared {
 export class SourceCapture extends Construct {
   readonly source: CapturedSource;
   readonly stream: Stream;
+  /** After a replication stopped: whoever reads its changes, or gives them their epoch, may be replaced then. */
+  private readonly drainSeconds: number;
   private readonly replicationConfig: { readonly identifier: string; readonly settings: string };
 
   constructor(scope: Construct, id: string, props: SourceCaptureProps) {
     super(scope, id);
     const { environment, source, settings, alarms } = props;
     this.source = source;
+    this.drainSeconds = environment.firehose.bufferSeconds + DRAIN_SECONDS;
     this.stream = new Stream(this, 'Stream', {
       ...(settings.streamShards
         ? { streamMode: StreamMode.PROVISIONED, shardCount: settings.streamShards }
@@ -112,8 +118,8 @@ export class SourceCapture extends Construct {
   }
 
   /** Starts the replication, once whatever it depends on is there, and stops it before that goes. */
-  run(scope: Construct, id: string, control: ReplicationControl, drainSeconds: number): CustomResource {
-    return control.resource(scope, id, { ...this.controlled('run'), drainSeconds });
+  run(scope: Construct, id: string, control: ReplicationControl): CustomResource {
+    return control.resource(scope, id, { ...this.controlled('run'), drainSeconds: this.drainSeconds });
   }
 
   /** Lets `grantee` put records on the stream, as DMS does. */
@@ -173,7 +179,10 @@ export class SourceCapture extends Construct {
     const resourceId = Fn.select(6, Fn.split(':', configArn));
     // DMS would make a group of this name: unencrypted, and for ever.
     const logs = new Logs(epoch, 'Logs', { ...props, logGroupName: `dms-serverless-replication-${resourceId}` });
-    const after = control.resource(epoch, 'After', this.controlled('after', of));
+    const after = control.resource(epoch, 'After', {
+      ...this.controlled('after', of),
+      drainSeconds: this.drainSeconds,
+    });
     after.node.addDependency(config, logs, control.grantControl(epoch, 'Control', configArn));
     watchReplication(epoch, { alarms: props.alarms, source: source.name }, { configArn, resourceId });
     return of;

@@ -7,9 +7,6 @@ export interface ChangeStreamsProps extends LakeStreamProps {
   readonly capture: ChangeCapture;
 }
 
-/** Within which Firehose and the transform are done with what has been read, besides the buffer's own time. */
-const DRAIN_SECONDS = 120;
-
 /**
  * The way of captured changes from their Kinesis streams into the lake: for each source a Firehose stream, whose records
  * `lambdas/transform-changes` makes rows of; what it can't deliver goes to `changes/<source>/` of the errors bucket.
@@ -34,7 +31,7 @@ export class ChangeStreams extends Construct {
       });
       this.captured.push({ capture: one, errorsPrefix: reader.errorsPrefix });
       watchTransform(reader, { alarms: props.alarms, source: name }, reader.transform.logGroup);
-      const run = one.run(reader, 'Run', capture.control, environment.firehose.bufferSeconds + DRAIN_SECONDS);
+      const run = one.run(reader, 'Run', capture.control);
       run.node.addDependency(...reader.node.children.filter((child) => child !== run));
     }
   }

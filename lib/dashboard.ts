@@ -1,5 +1,5 @@
-import { Stack } from 'aws-cdk-lib';
-import { AlarmStatusWidget, Dashboard as CloudWatchDashboard } from 'aws-cdk-lib/aws-cloudwatch';
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { Alarm, AlarmStatusWidget, Dashboard as CloudWatchDashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import type { AlarmTopic } from './alarms';
 import type { Environment } from '../config/environment';
@@ -12,18 +12,15 @@ export interface DashboardProps {
 /** One page, `moraine-<env>-<region>` (dashboards know no regions): every alarm of the environment with its state. */
 export class Dashboard extends CloudWatchDashboard {
   constructor(scope: Construct, id: string, props: DashboardProps) {
-    super(scope, id, {
-      dashboardName: `moraine-${props.environment.name}-${Stack.of(scope).region}`,
-      widgets: [
-        [
-          new AlarmStatusWidget({
-            title: `Moraine ${props.environment.name}: alarms`,
-            alarms: [...props.alarms.all],
-            width: 24,
-            height: 8,
-          }),
-        ],
-      ],
+    const stack = Stack.of(scope);
+    super(scope, id, { dashboardName: `moraine-${props.environment.name}-${stack.region}` });
+    const alarms = props.alarms.names.map((resourceName) => {
+      const arnFormat = ArnFormat.COLON_RESOURCE_NAME;
+      const arn = stack.formatArn({ service: 'cloudwatch', resource: 'alarm', resourceName, arnFormat });
+      return Alarm.fromAlarmArn(this, resourceName, arn);
     });
+    this.addWidgets(
+      new AlarmStatusWidget({ title: `Moraine ${props.environment.name}: alarms`, alarms, width: 24, height: 8 }),
+    );
   }
 }

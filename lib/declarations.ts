@@ -32,14 +32,20 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   return { environment: props.environment.name, contracts, sources, endpoints };
 }
 
-/** The sources as this environment has them. @throws Error when it leaves out what no source captures. */
+/**
+ * The sources as this environment has them.
+ * @throws Error when it leaves out what no source captures, or the only way by which a source's tables come.
+ */
 function withoutCapture(sources: readonly Source[], environment: Environment): Source[] {
-  const captured = sources.filter(isCaptured).map(({ name }) => name);
-  const wrong = environment.withoutCapture.find((name) => !captured.includes(name));
+  const captured = sources.filter(isCaptured);
+  const allowed = captured.filter(isExported).map(({ name }) => name);
+  const wrong = environment.withoutCapture.find((name) => !allowed.includes(name));
   if (wrong !== undefined) {
+    const only = captured.find(({ name }) => name === wrong);
+    const why = only ? `, whose tables come by capture only (engine is ${JSON.stringify(only.engine)})` : '';
     throw new Error(
-      `config/${environment.name}.ts: withoutCapture has ${JSON.stringify(wrong)}: allowed are sources with capture ` +
-        `(${captured.join(', ') || 'there is none'}). Remove it.`,
+      `config/${environment.name}.ts: withoutCapture has ${JSON.stringify(wrong)}${why}: allowed are sources with ` +
+        `capture whose tables come by export too (${allowed.join(', ') || 'there is none'}). Remove it.`,
     );
   }
   return sources.map((source) =>

@@ -98,6 +98,8 @@ export class LakeStream extends Construct {
                 { parameterName: 'LambdaArn', parameterValue: this.transform.functionArn },
                 // A row is larger than its event, and Lambda answers with 6 MB at most.
                 { parameterName: 'BufferSizeInMBs', parameterValue: '0.5' },
+                // A buffer of its own, of 60 seconds unless it is told.
+                { parameterName: 'BufferIntervalInSeconds', parameterValue: String(buffer.intervalInSeconds) },
               ],
             },
           ],

@@ -25,7 +25,7 @@ beforeAll(async () => {
   iam = new AwsClient({ ...credentials, region: REGION, service: 'iam' });
   // What is refused is refused again, with no long wait.
   const env = { SFN_WAIT_SCALE: '0.02' };
-  run = startRun(['--orders', '500', '--port', `${port}`, '--state', state], ROOT, env);
+  run = startRun(['--orders', '500', '--changes', '0', '--port', `${port}`, '--state', state], ROOT, env);
   await run.until(/Ctrl-C stops all/);
 }, 400_000);
 
@@ -118,7 +118,8 @@ test('Firehose delivers in the name of its role, and says why it does not', asyn
   const { DeliveryStreamNames } = await firehose.send(new ListDeliveryStreamsCommand({}));
   // No event of any source: it is delivered all the same, to quarantine or to the errors.
   const Record = { Data: Buffer.from('{}') };
-  await firehose.send(new PutRecordCommand({ DeliveryStreamName: DeliveryStreamNames?.[0], Record }));
+  const DeliveryStreamName = DeliveryStreamNames?.find((name) => name.includes('EventStream'));
+  await firehose.send(new PutRecordCommand({ DeliveryStreamName, Record }));
   const flushed = tell(endpoint, 'flush');
   await expect(flushed).rejects.toThrow(/EventStreamRole\S* is not authorized to perform: s3:PutObject/);
   await restore();

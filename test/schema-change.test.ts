@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** Runs the copy until it serves the API, with all its rows reconciled. */
 async function serve(): Promise<string> {
-  run = fork.startRun(copy, '--orders', `${ORDERS}`);
+  run = fork.startRun(copy, '--orders', `${ORDERS}`, '--changes', '0');
   const lines = (await run.until(/Ctrl-C stops all/)).join('\n');
   expect(lines).toContain('source = silver = gold, row by row');
   return lines;

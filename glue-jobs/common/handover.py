@@ -22,13 +22,16 @@ AFTER_ALL = 10**19
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def of_snapshot(spark: SparkSession, bronze: str, given: str, taken_at: datetime) -> str:
-    """The position of a snapshot's rows: `given` when no stream runs beside it (its epoch is 0).
+def of_snapshot(spark: SparkSession, bronze: str, given: str, taken_at: datetime, reached: str) -> str:
+    """The position of a snapshot's rows: `given` when no stream runs beside it or ever has (epoch 0).
+
+    `reached` is the newest position in silver, or empty: a snapshot never falls behind its epoch, or it would change
+    nothing any more when a capture is taken away.
 
     Else it is after the newest place in the log that bronze has of that epoch from a day before the snapshot, or at the
     beginning of the epoch; of two snapshots at one place the newer is newer.
     """
-    epoch, _, _ = position.parse(given)
+    epoch = max(position.parse(each).epoch for each in (given, reached) if each)
     if epoch == 0:
         return given
     settled = taken_at - LONGEST_TRANSACTION

@@ -20,6 +20,8 @@ TOKEN = "moraine.merge"
 EXPORT_ID = "moraine.export-id"
 DATASET = "moraine.dataset"
 COUNTS = "moraine.counts"
+CONTRACT_VERSION = "moraine.contract-version"
+"""Of a table: the version of the contract that it was last brought to (lambdas/shared/tables.ts)."""
 
 
 class Tables(NamedTuple):
@@ -56,3 +58,14 @@ def require_columns(spark: SparkSession, contract: Contract, *tables: str) -> No
                 "version of the contract: deploy that one, or a newer one that lists the column's present name "
                 "under previousNames. Nothing was changed"
             )
+
+
+def is_of_version(spark: SparkSession, contract: Contract, environment: str) -> bool:
+    """Whether bronze and silver were last brought to this version of the contract; true of tables that tell none."""
+    names = of(environment, contract.dataset)
+    for table in names[:2]:
+        spark.catalog.refreshTable(table)
+    told = [
+        spark.sql(f"show tblproperties {table}").where(f"key = '{CONTRACT_VERSION}'") for table in names[:2]
+    ]
+    return all(row.value == contract.version for each in told for row in each.collect())

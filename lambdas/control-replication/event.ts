@@ -29,6 +29,8 @@ const data = z.object({
   Since: z.iso.datetime(),
   /** `true`: nothing that goes wrong may fail the deployment, for it deletes or rolls back. */
   Tolerant: z.enum(['true', 'false']),
+  /** Identifier of a replication to stop first. */
+  Left: z.string().optional(),
 });
 export type Data = z.infer<typeof data>;
 
@@ -41,7 +43,9 @@ export const controlEvent = z.object({
   RequestType: z.enum(['Create', 'Update', 'Delete']),
   PhysicalResourceId: z.string().optional(),
   ResourceProperties: properties,
-  OldResourceProperties: z.object({ SettingsHash: z.string().optional() }).optional(),
+  OldResourceProperties: z
+    .object({ Identifier: z.string().optional(), SettingsHash: z.string().optional() })
+    .optional(),
   Data: data.optional(),
 });
 export type ControlEvent = z.infer<typeof controlEvent>;
@@ -51,6 +55,15 @@ export function physicalId({ RequestType, PhysicalResourceId, ResourceProperties
   if (RequestType === 'Delete' && PhysicalResourceId) return PhysicalResourceId;
   if (of.Step === 'before') return `${of.Identifier}-before-${of.SettingsHash}`;
   return PhysicalResourceId ?? `${of.Identifier}-${of.Step}`;
+}
+
+/**
+ * The replication of a later epoch that an update goes back from; undefined when it does not. Epochs only rise, so this is
+ * a rollback, and the replication that it goes back to is deleted already. Identifiers end in their epoch.
+ */
+export function laterEpoch({ ResourceProperties: of, OldResourceProperties: old }: ControlEvent): string | undefined {
+  const epoch = (identifier: string) => Number(identifier.split('-').at(-1));
+  return old?.Identifier && epoch(old.Identifier) > epoch(of.Identifier) ? old.Identifier : undefined;
 }
 
 /** What a resource does on an event. */

@@ -6,7 +6,7 @@ import { readEnv, text, type Variables } from '../shared/env';
 import { log } from '../shared/log';
 import { parse } from '../shared/parse';
 import { explain } from './advice';
-import { controlEvent, physicalId, taskOf, type ControlEvent, type Data } from './event';
+import { controlEvent, laterEpoch, physicalId, taskOf, type ControlEvent, type Data } from './event';
 import { Memory } from './memory';
 import { isActive, plan } from './plan';
 import { describe, start, stop, type Described } from './replication';
@@ -50,7 +50,9 @@ async function begin(one: Case): Promise<Data> {
   const task = taskOf(event);
   const notes = await memory.read();
   const old = event.OldResourceProperties?.SettingsHash;
-  const isRollback = old !== undefined && old === notes.failed && old !== event.ResourceProperties.SettingsHash;
+  const left = laterEpoch(event);
+  const hasFailed = old !== undefined && old === notes.failed && old !== event.ResourceProperties.SettingsHash;
+  const isRollback = hasFailed || left !== undefined;
   const answer = (Wanted: Data['Wanted'], tolerant: boolean): Data => ({
     Wanted,
     Since: one.now().toISOString(),
@@ -66,31 +68,35 @@ async function begin(one: Case): Promise<Data> {
       return answer('idle', isRollback);
     }
     case 'go on':
-      if (notes.paused) await tolerate(one, () => goOn(one));
-      return answer('none', true);
+      if (!notes.paused) return answer('none', true);
+      await tolerate(one, () => order(one));
+      return answer('running', true);
     case 'stop':
       return answer('idle', true);
     case 'start':
       if (!isRollback) await memory.note({ failed: undefined });
       // The first order is given here, so that a failure that is seen later is one of this occasion.
-      await tolerate(one, async () => {
-        const found = await describe(one.dms, one.identifier);
-        if (found && plan(found, 'running') === 'start') await start(one.dms, found);
-      });
-      return answer('running', isRollback);
+      await tolerate(one, () => order(one));
+      return { ...answer('running', isRollback), ...(left === undefined ? {} : { Left: left }) };
   }
 }
 
-/** Lets a replication that was stopped for a deployment go on; whether it runs then, `run` and the alarms tell. */
-async function goOn({ dms, identifier, memory }: Case): Promise<void> {
-  const found = await describe(dms, identifier);
-  if (found && plan(found, 'running') === 'start') await start(dms, found);
+/** Starts a replication or lets it go on, if it takes orders now: if it does not, it is asked again (`look`). */
+async function order(one: Case): Promise<void> {
+  const found = await describe(one.dms, one.identifier);
+  if (found && plan(found, 'running') === 'start') await goOn(one, found);
+}
+
+/** Only an order that was taken ends a pause. */
+async function goOn({ dms, memory }: Case, found: Described): Promise<void> {
+  await start(dms, found);
   await memory.note({ paused: false });
 }
 
 async function isComplete(one: Case, data: Data): Promise<boolean> {
   if (data.Wanted === 'none') return true;
   try {
+    if (data.Left && !(await look({ ...one, identifier: data.Left }, { ...data, Wanted: 'idle' }))) return false;
     return await look(one, data);
   } catch (error) {
     if (data.Tolerant !== 'true') {
@@ -109,6 +115,7 @@ async function look(one: Case, { Wanted, Since }: Data): Promise<boolean> {
   const action = plan(found, wanted, true);
   const isLate = one.now().getTime() - Date.parse(Since) > PATIENCE_MS;
   log('replication', { identifier: one.identifier, status: found?.status, wanted, action });
+  if (action === 'done' && wanted === 'running') await one.memory.note({ paused: false });
   if (action === 'done') return wanted === 'running' || isDrained(one, found, Since);
   if (action === 'fail' || !found || (isLate && (wanted === 'idle' || action === 'start'))) {
     const { Engine: engine } = one.event.ResourceProperties;
@@ -116,7 +123,7 @@ async function look(one: Case, { Wanted, Since }: Data): Promise<boolean> {
       explain({ identifier: one.identifier, status: found?.status ?? 'not there', told: found?.told ?? [], engine }),
     );
   }
-  if (action === 'start') await start(one.dms, found);
+  if (action === 'start') await goOn(one, found);
   if (action === 'stop') await stop(one.dms, found);
   if (isLate) log('replication still starts: the deployment goes on', { identifier: one.identifier });
   return isLate;

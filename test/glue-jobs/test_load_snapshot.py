@@ -342,3 +342,10 @@ def test_of_two_snapshots_at_one_place_of_a_quiet_stream_the_newer_wins(loader):
     stream(loader.lake, (10, 1, "1.75"))
     merge(loader.lake.spark, CONTRACT, ENVIRONMENT)
     assert alive(loader) == {1: "1.75", 3: "3.00"}
+
+
+def test_when_the_capture_is_taken_away_snapshots_go_on(loader):
+    stream(loader.lake, (10, 1, "1.00"), (20, 2, "2.00"))
+    merge(loader.lake.spark, CONTRACT, ENVIRONMENT)
+    loader.run("e1", p(99), [(1, "1.50", None), (3, "3.00", None)])
+    assert alive(loader) == {1: "1.50", 3: "3.00"}

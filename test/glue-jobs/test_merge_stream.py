@@ -52,3 +52,12 @@ def test_a_dataset_that_cannot_be_merged_does_not_hold_up_the_others_and_is_told
     with pytest.raises(Exception, match="notes"):
         run(lakes, tmp_path, "notes,letters", 60)
     assert notes(lakes["letters"]) == {1: "a"}
+
+
+def test_a_table_of_a_newer_contract_ends_the_run_before_it_merges_anything(lakes, tmp_path):
+    table = lakes["notes"].silver
+    lakes["notes"].spark.sql(f"alter table {table} set tblproperties ('moraine.contract-version' = '1.1.0')")
+    append(lakes["notes"], [upsert(1, 1, "a")])
+    result = run(lakes, tmp_path, "notes,letters", 60)
+    assert result["outdated"] == "notes" and result["rounds"] == 0
+    assert notes(lakes["notes"]) == {}

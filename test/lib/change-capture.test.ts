@@ -106,6 +106,16 @@ describe.each(Object.entries(CASES))('%s', (_, one) => {
     });
   });
 
+  test('goes, as its reader does, when what it wrote has been read', () => {
+    const drain = (template: Template, Step: string) =>
+      Object.values(template.findResources('Custom::Replication', { Properties: { Step } })).map((found) =>
+        Number(at(found, 'Properties', 'DrainSeconds')),
+      );
+    const { bufferSeconds } = environmentOf('dev').firehose;
+    expect(drain(streams(one), 'after')).toEqual([bufferSeconds + 120]);
+    expect(drain(ingestion(one), 'run')).toEqual([bufferSeconds + 120]);
+  });
+
   test('goes through the transform to bronze, and its errors to a prefix of its own', () => {
     ingestion(one).hasResourceProperties('AWS::KinesisFirehose::DeliveryStream', {
       DeliveryStreamType: 'KinesisStreamAsSource',

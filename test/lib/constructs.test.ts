@@ -10,7 +10,7 @@ import { Pipeline } from '../../lib/pipeline';
 import { PlatformStage } from '../../lib/platform';
 import { sparkConf } from '../../lib/spark-jobs';
 import { sources } from '../../sources';
-import { at, resources, synthesis, type TemplateJson } from './synthesis';
+import { at, resources, synthesis, synthesize, type TemplateJson } from './synthesis';
 
 const of = (stack: string, environment = 'dev') => Template.fromJSON(synthesis(environment).templates[stack]);
 
@@ -182,8 +182,12 @@ describe('SparkJobs', () => {
     }
   });
 
-  test('the resident merge runs once at a time, ends after a day, and is started again within a minute', () => {
-    const resident = of('Transformation', 'prod');
+  test('the resident merge runs once at a time, ends after a day, is started again within a minute, and tells when it fails', () => {
+    const spark = {
+      ...environmentOf('prod').spark,
+      microBatches: { everySeconds: 5, workerType: 'G.1X', workers: 2 },
+    } as const;
+    const resident = Template.fromJSON(synthesize('prod', { spark }).templates.Transformation);
     resident.hasResourceProperties('AWS::Glue::Job', {
       Name: 'moraine-prod-merge_stream',
       Command: { Name: 'gluestreaming' },
@@ -194,6 +198,9 @@ describe('SparkJobs', () => {
     resident.hasResourceProperties('AWS::Scheduler::Schedule', {
       ScheduleExpression: 'rate(1 minute)',
       Target: Match.objectLike({ RetryPolicy: Match.objectLike({ MaximumRetryAttempts: 0 }) }),
+    });
+    resident.hasResourceProperties('AWS::Events::Rule', {
+      EventPattern: Match.objectLike({ detail: Match.objectLike({ state: ['FAILED', 'TIMEOUT'] }) }),
     });
   });
 

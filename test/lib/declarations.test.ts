@@ -202,9 +202,21 @@ describe('one line says what is wrong and what to do', () => {
 
   test('an environment that leaves out what nobody captures', () => {
     expect(() => read({ environment: { ...environment(), withoutCapture: ['shop'] } })).toThrow(
-      'config/dev.ts: withoutCapture has "shop": allowed are sources with capture (there is none). Remove it.',
+      'config/dev.ts: withoutCapture has "shop": allowed are sources with capture whose tables come by export too ' +
+        '(there is none). Remove it.',
     );
   });
+
+  test.each(['mysql', 'sqlserver'] as const)(
+    'an environment that leaves out the only way of a source: %s',
+    (engine) => {
+      const sources = [{ ...shop, engine, capture: {} }];
+      expect(() => read({ sources, environment: { ...environment(), withoutCapture: ['shop'] } })).toThrow(
+        `config/dev.ts: withoutCapture has "shop", whose tables come by capture only (engine is "${engine}"): allowed are ` +
+          'sources with capture whose tables come by export too (there is none). Remove it.',
+      );
+    },
+  );
 
   const secretArn = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop';
   const certificateArn = 'arn:aws:dms:eu-central-1:111122223333:cert:RDS';

@@ -143,6 +143,36 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
     expect(lacking).toEqual([]);
   });
 
+  test('CloudWatch may publish to topics: a policy takes the place of the one that lets it', () => {
+    const policies = all.filter(({ resource }) => resource.Type === 'AWS::SNS::TopicPolicy');
+    expect(policies).not.toEqual([]);
+    for (const { resource } of policies) {
+      const statements = at(resource.Properties, 'PolicyDocument', 'Statement') as unknown[];
+      expect(statements).toContainEqual(
+        expect.objectContaining({
+          Effect: 'Allow',
+          Action: 'sns:Publish',
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+        }),
+      );
+    }
+  });
+
+  test('alarms have names of their own, and no stack exports one: it could not take it back', () => {
+    const names = all
+      .filter(({ resource }) => resource.Type === 'AWS::CloudWatch::Alarm')
+      .map(({ resource }) => resource.Properties?.AlarmName);
+    expect(names).not.toContain(undefined);
+    expect(new Set(names).size).toBe(names.length);
+    const exported = Object.values(one.templates)
+      .flatMap(({ Outputs = {} }) => Object.values(Outputs))
+      .filter((output) => output.Export);
+    const alarms = new Set(
+      all.filter(({ resource }) => resource.Type === 'AWS::CloudWatch::Alarm').map(({ id }) => id),
+    );
+    expect(exported.filter(({ Value }) => alarms.has(String(at(Value, 'Fn::GetAtt', 0))))).toEqual([]);
+  });
+
   test('every alarm notifies the topic, says what went wrong, and where the runbook says what to do', () => {
     const entries = headings('docs/runbook.md');
     const silent = where(all, 'AWS::CloudWatch::Alarm', ({ Properties }) => {

@@ -10,6 +10,8 @@ interface Event {
   readonly step: Step;
   readonly settings?: string;
   readonly old?: string;
+  readonly epoch?: number;
+  readonly oldEpoch?: number;
   readonly id?: string;
   readonly drain?: number;
   readonly engine?: string;
@@ -25,19 +27,21 @@ function setUp(dms: FakeDms) {
     documents: dynamo.client,
     now: () => new Date(now),
   });
-  const send = async ({ RequestType, step, settings = 'a', old, id, drain = 0, engine = 'postgres' }: Event) => {
+  const send = async ({ RequestType, step, settings = 'a', old, id, drain = 0, engine = 'postgres', ...of }: Event) => {
+    const { epoch = 1, oldEpoch = epoch } = of;
+    const identifier = (at: number) => `moraine-dev-shop-${at}`;
     const event = {
       RequestType,
       PhysicalResourceId: id,
       ResourceProperties: {
         ServiceToken: 'x',
         Step: step,
-        Identifier: 'moraine-dev-shop-1',
+        Identifier: identifier(epoch),
         Engine: engine,
         SettingsHash: settings,
         DrainSeconds: `${drain}`,
       },
-      OldResourceProperties: old === undefined ? undefined : { SettingsHash: old },
+      OldResourceProperties: old === undefined ? undefined : { Identifier: identifier(oldEpoch), SettingsHash: old },
     };
     const first = (await handler(event)) as { PhysicalResourceId: string; Data: object };
     const from = now;
@@ -88,6 +92,28 @@ test('one that stood still stays so through a change: whoever stopped it had a r
   await send({ RequestType: 'Update', step: 'after', settings: 'b', old: 'a' });
   await send({ RequestType: 'Delete', step: 'before', settings: 'a', id: 'old' });
   expect([dms.orders, dms.status]).toEqual([[], 'stopped']);
+});
+
+test('one that takes no orders yet goes on as soon as it does', async () => {
+  const { send, dms } = setUp(new FakeDms('running'));
+  await send({ RequestType: 'Update', step: 'before', settings: 'b', old: 'a', id: 'old' });
+  dms.go('modifying', 'modifying', 'modifying', 'stopped');
+  await send({ RequestType: 'Delete', step: 'before', settings: 'b', id: 'left' });
+  expect([dms.orders, dms.status]).toEqual([['stop', 'resume-processing'], 'running']);
+});
+
+test('a pause is remembered until it has gone on', async () => {
+  const { send, dms } = setUp(new FakeDms('running'));
+  await send({ RequestType: 'Update', step: 'before', settings: 'b', old: 'a', id: 'old' });
+  dms.go('modifying');
+  await send({ RequestType: 'Update', step: 'after', settings: 'b', old: 'a' });
+  dms.go('stopped');
+  await send({ RequestType: 'Delete', step: 'before', settings: 'a', id: 'old' });
+  expect([dms.orders, dms.status]).toEqual([['stop', 'resume-processing'], 'running']);
+  // From here on it is whoever stops it by hand who decides.
+  dms.go('stopped');
+  await send({ RequestType: 'Update', step: 'after', settings: 'c', old: 'b' });
+  expect(dms.orders).toHaveLength(2);
 });
 
 test.each(['running', 'failed', 'stopped', undefined])('it is stopped before it is deleted: %s', async (status) => {
@@ -143,6 +169,41 @@ test('the rollback of an update that failed does not fail', async () => {
   await send({ RequestType: 'Update', step: 'run', settings: 'a', old: 'b' });
   // The next change of settings is an update as any other.
   await expect(send({ RequestType: 'Update', step: 'run', settings: 'c', old: 'a' })).rejects.toThrow('is failed');
+});
+
+describe('a new epoch', () => {
+  const there = (status: string) => {
+    const dms = new FakeDms(status);
+    dms.only = 'moraine-dev-shop-2';
+    return dms;
+  };
+  const raised = { RequestType: 'Update', step: 'run', settings: 'b', old: 'a', epoch: 2, oldEpoch: 1 } as const;
+  const rolledBack = { ...raised, settings: 'a', old: 'b', epoch: 1, oldEpoch: 2 };
+
+  test('that does not start is rolled back, though the old replication is gone', async () => {
+    const dms = there('created');
+    dms.fails = true;
+    const { send } = setUp(dms);
+    await expect(send(raised)).rejects.toThrow('Replication moraine-dev-shop-2 is failed');
+    await send(rolledBack);
+    expect(dms.status).toBe('failed');
+  });
+
+  test('that something else takes back is stopped, for its reader is of the old one again', async () => {
+    const { send, dms } = setUp(there('created'));
+    await send(raised);
+    await send(rolledBack);
+    expect([dms.orders, dms.status]).toEqual([['start-replication', 'stop'], 'stopped']);
+    await send(raised);
+    expect(dms.status).toBe('running');
+  });
+
+  test('that is deployed before its replication is there fails, and stops nothing', async () => {
+    const { send, dms } = setUp(new FakeDms('running'));
+    dms.only = 'moraine-dev-shop-1';
+    await expect(send(raised)).rejects.toThrow('Replication moraine-dev-shop-2 is not there');
+    expect([dms.orders, dms.status]).toEqual([[], 'running']);
+  });
 });
 
 test('AWS taking its time fails nothing: after half an hour the alarms tell', async () => {

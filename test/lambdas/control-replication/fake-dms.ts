@@ -13,13 +13,17 @@ export class FakeDms {
   fails = false;
   /** Whether DMS tells that it has run. */
   tells = true;
+  /** The identifier of the one that is there. @default - whichever is asked for */
+  only?: string;
   private next: string[] = [];
 
   readonly client = fake(new DatabaseMigrationServiceClient({ region: 'us-east-1' }), {
     DescribeReplicationConfigs: ({ Filters }: { Filters: { Name: string; Values: string[] }[] }) => {
       if (Filters[0].Name !== 'replication-config-id') throw awsError('InvalidParameterValueException');
-      if (this.status === undefined) throw awsError('ResourceNotFoundFault');
-      return { ReplicationConfigs: [{ ReplicationConfigArn: `arn:config:${Filters[0].Values[0]}` }] };
+      const [identifier] = Filters[0].Values;
+      if (this.status === undefined || (this.only ?? identifier) !== identifier)
+        throw awsError('ResourceNotFoundFault');
+      return { ReplicationConfigs: [{ ReplicationConfigArn: `arn:config:${identifier}` }] };
     },
     DescribeReplications: () => {
       const { status } = this;
@@ -60,7 +64,8 @@ export class FakeDms {
     });
   }
 
-  private go(first: string, ...then: string[]): void {
+  /** Goes through these states, and stays in the last one. */
+  go(first: string, ...then: string[]): void {
     this.status = first;
     this.next = then;
   }

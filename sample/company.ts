@@ -139,7 +139,7 @@ async function change(client: Client, day: number, have: number): Promise<string
        updated_at = ${now}
      where sample.pick(order_id, 1000 + ${day}, 100) = 0 and status in ('open', 'pending', 'shipped')`,
   );
-  await client.query(
+  const grown = await client.query(
     `with grown as (
        update order_items set quantity = quantity + 1
        where line_number = 1 and sample.pick(order_id, 4000 + ${day}, 500) = 0
@@ -158,5 +158,5 @@ async function change(client: Client, day: number, have: number): Promise<string
     `update customers set country = (array['DE', 'FR', 'NL'])[1 + sample.pick(customer_id, ${day}, 3)], updated_at = ${now}
      where sample.pick(customer_id, 3000 + ${day}, 200) = 0`,
   );
-  return `day ${day}: ${come} orders new, ${moved.rowCount} moved on, ${gone.rowCount} deleted; ${people.rowCount} customers moved; ${priced.rowCount} prices changed`;
+  return `day ${day}: ${come} orders new, ${(moved.rowCount ?? 0) + (grown.rowCount ?? 0)} moved on or grew, ${gone.rowCount} deleted; ${people.rowCount} customers moved; ${priced.rowCount} prices changed`;
 }

@@ -81,7 +81,7 @@ async function begin(one: Case): Promise<Data> {
   }
 }
 
-/** Starts a replication or lets it go on, if it takes orders now: if it does not, it is asked again (`look`). */
+/** Starts a replication or lets it go on, if it takes commands now: if it does not, it is asked again (`look`). */
 async function order(one: Case): Promise<void> {
   const found = await describe(one.dms, one.identifier);
   if (found && plan(found, 'running') === 'start') await goOn(one, found);

@@ -11,7 +11,7 @@ export type Action = 'start' | 'stop' | 'wait' | 'done' | 'fail';
 
 /** Neither runs nor is about to. DMS changes and deletes configurations in these states only. */
 const IDLE: readonly string[] = ['created', 'ready', 'stopped', 'failed'];
-/** Ends by itself in another state, and takes no orders until then. */
+/** Ends by itself in another state, and takes no commands until then. */
 const BUSY: readonly string[] = ['stopping', 'modifying', 'deleting'];
 
 /**

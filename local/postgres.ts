@@ -36,7 +36,7 @@ export async function checkDatabase(source: string, connection: Connection): Pro
 
 /** Whether a process is there, and is PostgreSQL on that folder: after a restart its number may be another's. */
 function isServerOf(folder: string, pid: number): boolean {
-  return spawnSync('ps', ['-p', `${pid}`, '-o', 'command='], { encoding: 'utf8' }).stdout.includes(folder);
+  return spawnSync('ps', ['-ww', '-p', `${pid}`, '-o', 'command='], { encoding: 'utf8' }).stdout.includes(folder);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Metadata } from './record';
 const OFFSETS = 10n ** 16n;
 
 /**
- * How each engine's place in its log begins a `stream-position`, and the number that orders as the places do.
+ * How each engine's place in its log begins a `stream-position`, and the number that sorts as the places do.
  * PostgreSQL's is recorded from AWS (`00000002/7C007178.3.00000002/7C007178`). AWS documents the others in checkpoints
  * only (`mysql-bin-changelog.157832:1975:…`), Replicate's logs have SQL Server's LSN (`000000D8000062D00003:0:…`):
  * what looks otherwise is refused, not guessed.
@@ -15,7 +15,7 @@ const OFFSETS = 10n ** 16n;
 const LOGS: Record<DatabaseSource['engine'], { form: RegExp; number: (parts: string[]) => bigint; example: string }> = {
   postgres: {
     form: /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})(?:\.\d+\.([0-9A-F]{1,8})\/([0-9A-F]{1,8}))?$/i,
-    // The place of the change, and that where its transaction begins: the later one orders the changes of a row, for a
+    // The place of the change, and that where its transaction begins: the later one sorts the changes of a row, for a
     // row is locked until its change is committed. AWS does not say which of the two comes first.
     number: ([high, low, other = '0', otherLow = '0']) => larger(lsn(high, low), lsn(other, otherLow)),
     example: '00000002/7C007178.3.00000002/7C007178',

@@ -48,7 +48,7 @@ def brief(record: dict) -> tuple:
 def replications(capture: Capture) -> list[int]:
     """The process ids of the emulator's replications."""
     found = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(capture.emulator.process.pid)],
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(capture.emulator.process.pid)],
         capture_output=True,
         text=True,
     ).stdout

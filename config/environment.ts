@@ -101,6 +101,17 @@ const fields = z.strictObject({
         .optional(),
     })
     .prefault({}),
+  /**
+   * Answers that follow the streams between two runs of the pipeline: aggregates are views of gold with what silver has
+   * merged since, and are published as often as said here. Wants `spark.microBatches`. Redshift is asked, and billed,
+   * day and night. @default - none: the API answers what the pipeline's last run has built
+   */
+  live: z
+    .strictObject({
+      /** @default 1 */
+      publishEveryMinutes: z.int().min(1).max(1440).default(1),
+    })
+    .optional(),
   warehouse: z
     .strictObject({
       /** Redshift Processing Units to start from: 4, or 8 to 1024 in steps of 8. @default 4 */
@@ -149,7 +160,7 @@ const fields = z.strictObject({
 });
 
 const schema = fields.superRefine((environment, context) => {
-  const { network: vpc, warehouse } = environment;
+  const { network: vpc, warehouse, live, spark } = environment;
   const { baseCapacity, maxCapacity } = warehouse;
   if (maxCapacity < baseCapacity) {
     context.addIssue({
@@ -157,6 +168,10 @@ const schema = fields.superRefine((environment, context) => {
       path: ['warehouse', 'maxCapacity'],
       message: `baseCapacity (${baseCapacity}) or more`,
     });
+  }
+  if (live && !spark.microBatches) {
+    const message = 'nothing merges between two runs of the pipeline: give spark.microBatches too, or leave it out';
+    context.addIssue({ code: 'custom', path: ['live'], message });
   }
   const problem = vpc.existing ? undefined : tooSmallFor(vpc.cidr, maxCapacity);
   if (problem) context.addIssue({ code: 'custom', path: ['network', 'cidr'], message: problem });

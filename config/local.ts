@@ -33,6 +33,7 @@ export const local = {
     timeoutMinutes: 60,
     microBatches: { everySeconds: 1, workers: 2 },
   },
+  live: {},
   warehouse: { baseCapacity: 4, maxCapacity: 8, dailyUsageLimit: { rpuHours: 8, action: 'deactivate' } },
   api: { rateLimit: 50, burstLimit: 100 },
   firehose: { bufferSeconds: 1, bufferMiB: 1 },

@@ -64,6 +64,7 @@ export class Marts extends Construct {
       environment: { buildImage: LinuxBuildImage.AMAZON_LINUX_2023_5, computeType: ComputeType.SMALL },
       environmentVariables: {
         DBT_TARGET: { value: 'redshift' },
+        MARTS_LIVE: { value: String(props.environment.live !== undefined) },
         WAREHOUSE_HOST: { value: warehouse.host },
         WAREHOUSE_WORKGROUP: { value: warehouse.workgroupName },
         WAREHOUSE_DATABASE: { value: warehouse.database },

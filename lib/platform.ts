@@ -91,6 +91,7 @@ export class PlatformStage extends Stage {
     const serving = new Serving(servingStack, 'Serving', { ...basis, warehouse, runs });
     const api = new AnalyticsApi(servingStack, 'AnalyticsApi', { ...basis, serving: serving.table, runs });
     output(servingStack, 'ServingTable', serving.table.tableName);
+    output(servingStack, 'PublishFunction', serving.publish.functionName);
     output(servingStack, 'AnalyticsApiUrl', api.url);
     if (api.tokenUrl) output(servingStack, 'AnalyticsTokenApiUrl', api.tokenUrl);
     const keyIds = Object.entries(api.keyIds).map(([client, id]) => `${client}=${id}`);

@@ -1,5 +1,7 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, Table, TableEncryption, type ITable } from 'aws-cdk-lib/aws-dynamodb';
+import { ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import { Construct } from 'constructs';
 import type { Basis } from './basis';
 import { grantItems } from './grants';
@@ -14,7 +16,8 @@ export interface ServingProps extends Basis {
 /**
  * The table that the analytics API answers from, and the handler that fills it from gold (`publish`). A version of an
  * endpoint's rows is written whole, then shown at once; old versions go by themselves (`expires_at`). Publishing again
- * rebuilds the table, so it is not kept when its stack goes.
+ * rebuilds the table, so it is not kept when its stack goes. With `live` it is filled on a schedule too, unless
+ * `schedule` is `none`.
  */
 export class Serving extends Construct {
   readonly table: Table;
@@ -50,5 +53,20 @@ export class Serving extends Construct {
     props.warehouse.grantDataApi(this.publish);
     grantItems(this.table, this.publish, 'write');
     grantItems(props.runs, this.publish, 'write');
+    const { live, schedule } = props.environment;
+    if (live && schedule !== 'none') this.publishEvery(Duration.minutes(live.publishEveryMinutes), props);
+  }
+
+  private publishEvery(interval: Duration, { environment, key }: Basis): void {
+    new Schedule(this, 'Schedule', {
+      description: `Moraine ${environment.name}: publishes live aggregates`,
+      schedule: ScheduleExpression.rate(interval),
+      target: new LambdaInvoke(this.publish, {
+        input: ScheduleTargetInput.fromObject({ runId: `live-${ContextAttribute.executionId}`, again: true }),
+        // The next one is soon, and brings what this one would have.
+        retryAttempts: 0,
+      }),
+      key,
+    });
   }
 }

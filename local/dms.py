@@ -8,8 +8,6 @@ https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Serverless.html
 https://docs.aws.amazon.com/dms/latest/APIReference/API_StartReplication.html
 """
 
-import json
-import secrets
 import sys
 import threading
 import time
@@ -22,9 +20,9 @@ from aws_error import AwsError
 from dms_config import STILL, TABLE_STATE, checked, describe_config, describe_replication, wrong_state
 from dms_runner import Runner
 from dms_settings import dsn_of, options
+from dms_store import Store
 
 STARTS = ("start-replication", "resume-processing", "reload-target")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 class Dms:
@@ -46,18 +44,15 @@ class Dms:
         allow: Callable[[str, list[tuple[str, str]]], None] = lambda role, needed: None,
         role_of: Callable[[str], str | None] = lambda role: None,
     ):
-        self.dsns, self.path, self.endpoint, self.region = dsns, Path(folder) / "dms.json", endpoint, region
-        self.prefix, self.allow, self.role_of = f"arn:aws:dms:{region}:{account}", allow, role_of
+        self.dsns, self.endpoint, self.region = dsns, endpoint, region
+        self.allow, self.role_of = allow, role_of
         self.lock, self.runners, self.faults = threading.RLock(), {}, {}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        saved = json.loads(self.path.read_text()) if self.path.exists() else {}
-        self.endpoints: dict[str, dict] = saved.get("endpoints", {})
-        self.configs: dict[str, dict] = saved.get("configs", {})
+        self.store = Store(Path(folder) / "dms.json", f"arn:aws:dms:{region}:{account}")
 
     def go_on(self) -> None:
         """Goes on with replications that ran when the emulator ended."""
         with self.lock:
-            for config in self.configs.values():
+            for config in self.store.configs.values():
                 if config["Status"] == "stopping":
                     self._told(config, status="stopped")
                 elif config["Status"] not in STILL:
@@ -70,9 +65,11 @@ class Dms:
             raise AwsError("UnknownOperationException", message)
         with self.lock:
             return {
-                "DescribeReplications": lambda: {"Replications": self._found(request, describe_replication)},
+                "DescribeReplications": lambda: {
+                    "Replications": [*map(describe_replication, self.store.found(request))]
+                },
                 "DescribeReplicationConfigs": lambda: {
-                    "ReplicationConfigs": self._found(request, describe_config)
+                    "ReplicationConfigs": [*map(describe_config, self.store.found(request))]
                 },
                 "DescribeReplicationTableStatistics": lambda: self._statistics(request),
                 "StartReplication": lambda: self._start(request),
@@ -82,48 +79,50 @@ class Dms:
 
     def create_endpoint(self, properties: dict) -> str:
         """Makes an endpoint of CloudFormation's properties and returns its ARN."""
-        return self._make(self.endpoints, "endpoint", properties)
+        with self.lock:
+            return self.store.add("endpoint", properties)
 
     def change_endpoint(self, arn: str, properties: dict) -> None:
         """DMS reads an endpoint's settings when a replication starts."""
         with self.lock:
-            self.endpoints[arn] = properties
-            self._save()
+            self.store.endpoints[arn] = properties
+            self.store.save()
 
     def delete_endpoint(self, arn: str) -> None:
         with self.lock:
-            if used := [c["ReplicationConfigArn"] for c in self.configs.values() if arn in c.values()]:
+            if used := [c["ReplicationConfigArn"] for c in self.store.configs.values() if arn in c.values()]:
                 raise AwsError("InvalidResourceStateFault", f"Endpoint {arn} is used by {', '.join(used)}")
-            self.endpoints.pop(arn, None)
-            self._save()
+            self.store.endpoints.pop(arn, None)
+            self.store.save()
 
     def create_config(self, properties: dict) -> str:
         """Makes a replication config, which is not started, and returns its ARN."""
-        config = checked(properties, self.endpoints)
+        config = checked(properties, self.store.endpoints)
         now = time.time()
         state = {"Status": "created", "Created": now, "Updated": now, "Begun": False, "Ran": False}
-        arn = self._make(self.configs, "replication-config", {**config, **state})
-        self.configs[arn]["ReplicationConfigArn"] = arn
-        self._save()
+        with self.lock:
+            arn = self.store.add("replication-config", {**config, **state})
+            self.store.configs[arn]["ReplicationConfigArn"] = arn
+            self.store.save()
         return arn
 
     def modify(self, request: dict) -> dict:
         """Changes a config. Raises AwsError (InvalidResourceStateFault) unless its replication stands still."""
-        config = self._config(request)
+        config = self.store.config(request)
         if config["Status"] not in STILL:
             raise wrong_state(
                 f"Replication config {config['ReplicationConfigArn']} can't be changed", config, STILL
             )
         changed = {name: value for name, value in request.items() if value is not None}
-        config |= checked({**config, **changed}, self.endpoints)
+        config |= checked({**config, **changed}, self.store.endpoints)
         config["Updated"] = time.time()
-        self._save()
+        self.store.save()
         return describe_config(config)
 
     def delete_config(self, arn: str) -> None:
         """Deletes a config, and its slot and publication at the source. Raises AwsError while it runs."""
         with self.lock:
-            config = self.configs.get(arn)
+            config = self.store.configs.get(arn)
             if config is None:
                 return
             if config["Status"] not in STILL:
@@ -133,8 +132,8 @@ class Dms:
                     dms_source.drop(dsn, _task(arn))
                 except psycopg2.Error as error:  # the database is gone, and its slot with it
                     print(f"dms: slot of {arn}: {error}", file=sys.stderr, flush=True)
-            del self.configs[arn]
-            self._save()
+            del self.store.configs[arn]
+            self.store.save()
 
     def disturb(self, faults: dict) -> dict:
         """Makes the wire of every replication as bad as AWS allows it to be: dms_sink.Faults."""
@@ -149,12 +148,12 @@ class Dms:
 
         Raises TimeoutError when one has not within `timeout` seconds."""
         with self.lock:
-            running = [c for c in self.configs.values() if c["Status"] not in STILL]
+            running = [c for c in self.store.configs.values() if c["Status"] not in STILL]
             sources = [(self._dsn(c), self._slot(c), c["ReplicationConfigArn"]) for c in running]
         end = time.monotonic() + timeout
         for dsn, slot, arn in sources:
             if dsn and not dms_source.wait(dsn, slot, lambda a=arn: time.monotonic() < end and self._runs(a)):
-                status = self.configs.get(arn, {}).get("Status", "deleted")
+                status = self.store.configs.get(arn, {}).get("Status", "deleted")
                 raise TimeoutError(
                     f"{arn} ({status}) has not put what its source had committed {timeout} s ago"
                 )
@@ -165,44 +164,10 @@ class Dms:
             runner.stop()
 
     def _runs(self, arn: str) -> bool:
-        return self.configs.get(arn, {}).get("Status", STILL[0]) not in STILL
-
-    def _make(self, kept: dict, kind: str, properties: dict) -> str:
-        with self.lock:
-            identifier = "".join(secrets.choice(LETTERS) for _ in range(26))
-            arn = f"{self.prefix}:{kind}:{properties.get('ResourceIdentifier') or identifier}"
-            kept[arn] = properties
-            self._save()
-        return arn
-
-    def _save(self) -> None:
-        text = json.dumps({"endpoints": self.endpoints, "configs": self.configs})
-        self.path.with_suffix(".new").write_text(text)
-        self.path.with_suffix(".new").replace(self.path)
-
-    def _config(self, request: dict) -> dict:
-        arn = request.get("ReplicationConfigArn")
-        if arn not in self.configs:
-            raise AwsError("ResourceNotFoundFault", f"Replication config {arn} not found.")
-        return self.configs[arn]
-
-    def _found(self, request: dict, tell: Callable[[dict], dict]) -> list[dict]:
-        found = list(self.configs.values())
-        names = {
-            "replication-config-arn": "ReplicationConfigArn",
-            "replication-config-id": "ReplicationConfigIdentifier",
-        }
-        for each in request.get("Filters") or []:
-            if each["Name"] not in names:
-                allowed = ", ".join(names)
-                raise AwsError(
-                    "InvalidParameterValueException", f"Filter {each['Name']!r}; allowed are {allowed}"
-                )
-            found = [config for config in found if config.get(names[each["Name"]]) in each["Values"]]
-        return [tell(config) for config in found]
+        return self.store.configs.get(arn, {}).get("Status", STILL[0]) not in STILL
 
     def _start(self, request: dict) -> dict:
-        config, kind = self._config(request), request.get("StartReplicationType")
+        config, kind = self.store.config(request), request.get("StartReplicationType")
         if kind not in STARTS:
             message = f"StartReplicationType is {kind!r}; allowed are {', '.join(STARTS)}"
             raise AwsError("InvalidParameterValueException", message)
@@ -223,7 +188,7 @@ class Dms:
 
     def _run(self, config: dict, again: bool) -> None:
         config["Status"] = "initializing"
-        self._save()
+        self.store.save()
         arn = config["ReplicationConfigArn"]
         self.runners[arn] = Runner(
             lambda again: self._job(config, again),
@@ -233,13 +198,13 @@ class Dms:
         )
 
     def _stop(self, request: dict) -> dict:
-        config = self._config(request)
+        config = self.store.config(request)
         if config["Status"] in (*STILL, "stopping"):
             raise wrong_state(
                 f"Replication {config['ReplicationConfigArn']} can't be stopped", config, ("running",)
             )
         config["Status"] = "stopping"
-        self._save()
+        self.store.save()
         runner = self.runners.pop(config["ReplicationConfigArn"], None)
 
         def end() -> None:
@@ -261,14 +226,16 @@ class Dms:
                     "Stop Reason NORMAL" if status == "stopped" else "Stop Reason FATAL_ERROR"
                 )
             config |= what
-            self._save()
+            self.store.save()
 
     def _slot(self, config: dict) -> str:
-        given = (self.endpoints[config["SourceEndpointArn"]].get("PostgreSqlSettings") or {}).get("SlotName")
+        given = (self.store.endpoints[config["SourceEndpointArn"]].get("PostgreSqlSettings") or {}).get(
+            "SlotName"
+        )
         return given or dms_source.name_of(_task(config["ReplicationConfigArn"]))
 
     def _secret(self, config: dict) -> str:
-        source = self.endpoints[config["SourceEndpointArn"]]
+        source = self.store.endpoints[config["SourceEndpointArn"]]
         return (source.get("PostgreSqlSettings") or {}).get("SecretsManagerSecretId") or ""
 
     def _dsn(self, config: dict) -> str | None:
@@ -277,7 +244,9 @@ class Dms:
     def _job(self, config: dict, again: bool) -> dict:
         """What a replication's process is told (dms_replication.Job). Raises LookupError, AwsError or ValueError when
         it can't run: then it has failed."""
-        source, target = (self.endpoints[config[name]] for name in ("SourceEndpointArn", "TargetEndpointArn"))
+        source, target = (
+            self.store.endpoints[config[name]] for name in ("SourceEndpointArn", "TargetEndpointArn")
+        )
         if source.get("EngineName") not in ("postgres", "aurora-postgresql"):
             raise LookupError(f"engine {source.get('EngineName')} is not played here: only postgres is")
         dsn = self._dsn(config)
@@ -309,7 +278,7 @@ class Dms:
             self.allow(role, [("secretsmanager:GetSecretValue", secret)])
 
     def _statistics(self, request: dict) -> dict:
-        config = self._config(request)
+        config = self.store.config(request)
         found = []
         for name, counts in sorted(config.get("Statistics", {}).items()):
             schema, _, table = name.partition(".")

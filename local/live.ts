@@ -1,6 +1,7 @@
 import { GetCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GlueClient, StartJobRunCommand } from '@aws-sdk/client-glue';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { CapturedSource } from '../lambdas/shared/source';
 import { company } from './company';
 import type { Outputs } from './deploy';
@@ -21,6 +22,8 @@ export interface LiveProps {
 
 /** Seconds between two lines that say how old the newest rows are. */
 const TELL_EVERY = 10;
+/** Seconds from the end of a publication to the next. On AWS a schedule publishes, each minute at most. */
+const PUBLISH_EVERY = 3;
 const SECOND = 1000;
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, Math.max(0, ms)));
@@ -31,15 +34,43 @@ async function startMerge({ endpoint, outputs }: LiveProps): Promise<void> {
   await glue.send(new StartJobRunCommand({ JobName: outputs.MergeStreamJob }));
 }
 
-/** When the newest change was committed that silver has, of each dataset, by the merges' records. */
-function newestInSilver({ endpoint, outputs }: LiveProps): (dataset: string) => Promise<Date | undefined> {
+/** When the newest change was committed that is seen, of each dataset. */
+type Newest = Map<string, Date>;
+
+/** What silver has, by the merges' records. */
+function newestInSilver({ endpoint, outputs, captured }: LiveProps): () => Promise<Newest> {
   const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint, region: REGION, credentials }));
-  return async (dataset) => {
-    const Key = { pk: `dataset#${dataset}`, sk: 'merge' };
-    const { Item } = await client.send(new GetCommand({ TableName: outputs.RunsTable, Key }));
-    const text = Item?.newest_committed_at as string | undefined;
-    return text ? new Date(text) : undefined;
+  const datasets = captured.flatMap((source) => source.datasets);
+  return async () => {
+    const items = await Promise.all(
+      datasets.map((dataset) =>
+        client.send(new GetCommand({ TableName: outputs.RunsTable, Key: { pk: `dataset#${dataset}`, sk: 'merge' } })),
+      ),
+    );
+    const times = items.map(({ Item }) => Item?.newest_committed_at as string | undefined);
+    return new Map(datasets.flatMap((dataset, at) => (times[at] ? [[dataset, new Date(times[at])] as const] : [])));
   };
+}
+
+/** Publishes live aggregates again and again. @param newest keeps what silver had when the last publication began */
+async function publish(props: LiveProps, newest: Newest, stopped: () => boolean): Promise<void> {
+  const lambda = new LambdaClient({ endpoint: props.endpoint, region: REGION, credentials });
+  const inSilver = newestInSilver(props);
+  for (let at = 1; !stopped(); at += 1) {
+    const seen = await inSilver();
+    const Payload = JSON.stringify({ runId: `live-${Date.now()}-${at}`, again: true });
+    const { FunctionError, Payload: answer } = await lambda.send(
+      new InvokeCommand({ FunctionName: props.outputs.PublishFunction, Payload }),
+    );
+    if (FunctionError)
+      props.say(
+        `not published, and tried again: ${Buffer.from(answer ?? [])
+          .toString()
+          .slice(0, 300)}`,
+      );
+    else for (const [dataset, time] of seen) newest.set(dataset, time);
+    await pause(PUBLISH_EVERY * SECOND);
+  }
 }
 
 /** Lets the company change its rows once a second, until it is told to stop. */
@@ -55,24 +86,24 @@ async function change(props: LiveProps, source: CapturedSource, stopped: () => b
   return changed;
 }
 
-/** Says every few seconds how old the newest row of silver is, until it is told to stop. */
-async function tellAges(props: LiveProps, stopped: () => boolean): Promise<void> {
-  const newest = newestInSilver(props);
-  const datasets = props.captured.flatMap(({ datasets }) => datasets);
+/** Says every few seconds how old the newest rows of silver and of gold are, until it is told to stop. */
+async function tellAges(props: LiveProps, inGold: Newest, stopped: () => boolean): Promise<void> {
+  const inSilver = newestInSilver(props);
+  const age = (time: Date | undefined): string =>
+    time ? `${((Date.now() - time.getTime()) / SECOND).toFixed(1)} s` : 'none yet';
   for (let second = 1; !stopped(); second += 1) {
     await pause(SECOND);
     if (second % TELL_EVERY > 0) continue;
-    const times = await Promise.all(datasets.map(newest));
-    const ages = datasets.map((name, at) => {
-      const time = times[at];
-      return time ? `${name} ${((Date.now() - time.getTime()) / SECOND).toFixed(1)} s` : `${name} none yet`;
-    });
-    props.say(`age of silver's newest row: ${ages.join(', ')}`);
+    const silver = await inSilver();
+    const ages = props.captured
+      .flatMap(({ datasets }) => datasets)
+      .map((name) => `${name} ${age(silver.get(name))} in silver, ${age(inGold.get(name))} in gold`);
+    props.say(`age of the newest row: ${ages.join('; ')}`);
   }
 }
 
 /**
- * Keeps the company changing and silver following it.
+ * Keeps the company changing, and silver and the answers following it.
  * @returns `stop`, which ends the changes and tells how many rows changed; the resident merge goes on.
  */
 export async function goLive(props: LiveProps): Promise<{ stop(): Promise<number> }> {
@@ -80,9 +111,12 @@ export async function goLive(props: LiveProps): Promise<{ stop(): Promise<number
   const state = { stopped: false };
   const stopped = () => state.stopped;
   const played = props.captured.filter(({ name }) => props.changes > 0 && company.plays.includes(name));
-  const running = [...played.map((source) => change(props, source, stopped)), tellAges(props, stopped).then(() => 0)];
-  const all = Promise.all(running);
-  all.catch((error: unknown) => props.say(`the changes have ended: ${String(error)}`));
+  const inGold: Newest = new Map();
+  const following = Promise.all([tellAges(props, inGold, stopped), publish(props, inGold, stopped)]);
+  const changing = Promise.all(played.map((source) => change(props, source, stopped)));
+  const all = Promise.all([changing, following]).then(([changed]) => changed);
+  // Ctrl-C ends the parts that they speak with.
+  all.catch((error: unknown) => !stopped() && props.say(`the changes have ended: ${String(error)}`));
   return {
     stop: async () => {
       state.stopped = true;

@@ -12,7 +12,7 @@ names the dataset, all of them or those that its `meta.current` (a condition in 
 Prints a table, and ends with 1 when a row differs or a dataset can't be compared.
 
 With --live only these datasets are compared, source with silver, while both change: a key that differs is looked at
-again until it agrees or its row has changed at the source meanwhile; one that does neither within a minute differs.
+again until it agrees or its row has changed at the source meanwhile; one that does neither in three minutes differs.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from common.contract import Contract  # noqa: E402
 from common.contract_file import load_all  # noqa: E402
 
 SHOWN = 5
-PATIENCE, LOOK_AGAIN = 60, 5
+PATIENCE, LOOK_AGAIN = 180, 5
 """Seconds."""
 Rows = Callable[[], Iterator[pyarrow.RecordBatch]]
 

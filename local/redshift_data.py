@@ -31,10 +31,11 @@ def _invalid(message: str) -> AwsError:
 
 
 class RedshiftData:
-    """`dsn_for(database)` gives the connection string of the PostgreSQL that plays that Redshift database."""
+    """`dsn_for(database)` gives the connection string of the PostgreSQL that plays that Redshift database. `before`
+    is called before each statement."""
 
-    def __init__(self, dsn_for: Callable[[str], str]):
-        self.dsn_for = dsn_for
+    def __init__(self, dsn_for: Callable[[str], str], before: Callable[[], None] = lambda: None):
+        self.dsn_for, self.before = dsn_for, before
         self.lock = threading.Lock()
         self.statements: OrderedDict[str, Statement] = OrderedDict()
         self.tokens: dict[str, str] = {}
@@ -98,6 +99,7 @@ class RedshiftData:
         apart = statement.request.get("ExecutionMode") == "AUTO_COMMIT"
         failed = None
         try:
+            self.before()
             dsn = self.dsn_for(statement.request["Database"])
             with psycopg.connect(dsn, autocommit=apart, options="-c TimeZone=UTC") as connection:
                 statement.connection = connection

@@ -170,6 +170,8 @@ async function run(options: Options, running: Running): Promise<number> {
   const changing = live
     ? await goLive({ source, endpoint, outputs, captured, changes: options.changes, say })
     : undefined;
+  // What changes and asks stops before the parts that it asks.
+  if (changing) running.add({ stop: () => changing.stop().catch(() => 0) });
   if (options.exit && changing) {
     await new Promise((done) => setTimeout(done, options.live * 1000));
     const followed = await reconcileLive(

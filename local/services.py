@@ -97,6 +97,8 @@ class Services:
         self.settings = settings
         self.state = Path(settings.state)
         self.mirroring = threading.Lock()
+        self.resident: dict[str, list[str]] = {}
+        """The datasets of each job run that merges as long as it runs."""
         self.stream_of: Callable[[dict], dict | None] = lambda request: None
         """ministack's Kinesis stream that a request names."""
         self.follow_streams: Callable[[], None] = lambda: None
@@ -154,7 +156,9 @@ class Services:
 
     @cached_property
     def redshift(self) -> RedshiftData:
-        return RedshiftData(lambda database: f"{self.settings.warehouse_dsn}/{database}")
+        return RedshiftData(
+            lambda database: f"{self.settings.warehouse_dsn}/{database}", self.mirror_what_is_resident
+        )
 
     @cached_property
     def redshift_serverless(self) -> RedshiftServerless:
@@ -181,6 +185,11 @@ class Services:
         self.dms.catch_up()
         self.follow_streams()
         return self.firehose.flush()
+
+    def mirror_what_is_resident(self) -> None:
+        """An external schema shows what a job has committed that has not ended."""
+        for dataset in {each for datasets in list(self.resident.values()) for each in datasets}:
+            self.mirror(dataset)
 
     def mirror(self, dataset: str) -> None:
         """Silver as Redshift's external schema shows it: what changed is copied before a job counts as done."""

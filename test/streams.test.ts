@@ -26,7 +26,7 @@ afterAll(async () => {
 
 test('killed while changes run, the next run brings them all, and silver follows the source while and after', async () => {
   const first = start();
-  await first.until(/age of silver's newest row/);
+  await first.until(/age of the newest row: .* s in silver, .* s in gold/);
   await first.kill();
   const { code, lines } = await start('--exit', '--live', '20').ended;
   expect({ code, lines: code === 0 ? [] : lines }).toEqual({ code: 0, lines: [] });

@@ -7,10 +7,13 @@ import { log } from '../shared/log';
 import { parse } from '../shared/parse';
 import { platform, type Platform } from '../shared/platform';
 import { sleep, type Sleep } from '../shared/retry';
-import { recordPublish } from '../shared/run-records';
+import { lastPublish, recordPublish } from '../shared/run-records';
 import { runStatement, warehouseOf } from '../shared/statement';
-import { groupRows, selectSql } from './rows';
-import { expireOld, flipPointer, writeVersion } from './store';
+import { digestOf, groupRows, selectSql } from './rows';
+import { confirmPointer, expireOld, flipPointer, writeVersion } from './store';
+
+/** `again`: only what the pipeline has published before, for a warehouse that is new has no gold yet. */
+const request = z.object({ runId: z.string().min(1), again: z.boolean().default(false) });
 
 const environment = {
   WORKGROUP: text,
@@ -40,15 +43,21 @@ export interface Published {
 }
 
 /**
- * Copies each endpoint's aggregate from gold to the serving table, as a new version that becomes visible at once.
+ * Copies each endpoint's aggregate from gold to the serving table, as a new version that becomes visible at once. Of one
+ * that has not changed only the time is written: a publication costs what it changes.
  * @throws Error when a model can't be read or has too many rows; what was published before stays.
  */
 export const makeHandler =
   (deps: Deps) =>
   async (event: unknown): Promise<Published> => {
     const config = readEnv(environment, deps.env);
-    const { runId } = parse('publish-aggregates', z.object({ runId: z.string().min(1) }), event);
+    const { runId, again } = parse('publish-aggregates', request, event);
+    const runs = { client: deps.dynamo, table: config.RUNS_TABLE };
     const publishedAt = deps.now().toISOString();
+    if (again && !(await lastPublish(runs))) {
+      log('nothing has been published yet', { runId });
+      return { runId, publishedAt, endpoints: [] };
+    }
     const version = `${publishedAt}.${runId}`;
     const warehouse = warehouseOf(config, deps);
     const serving = { client: deps.dynamo, table: config.SERVING_TABLE, sleep: deps.sleep };
@@ -61,16 +70,20 @@ export const makeHandler =
           `gold.${endpoint.model} has ${rows.length} rows that can be asked for; an endpoint publishes at most ${MOST_PUBLISHED}: aggregate further, or leave a parameter out`,
         );
       }
-      await writeVersion(serving, endpoint.path, version, groupRows(endpoint, rows));
-      const current = await flipPointer(serving, endpoint.path, { version, publishedAt, rows: rows.length });
+      const groups = groupRows(endpoint, rows);
+      const digest = digestOf(groups);
+      if (await confirmPointer(serving, endpoint.path, { publishedAt, digest })) {
+        endpoints.push({ path: endpoint.path, rows: rows.length, current: true });
+        log('endpoint has not changed', { path: endpoint.path, rows: rows.length });
+        continue;
+      }
+      await writeVersion(serving, endpoint.path, version, groups);
+      const current = await flipPointer(serving, endpoint.path, { version, publishedAt, rows: rows.length, digest });
       const expired = await expireOld(serving, endpoint.path, deps.now());
       endpoints.push({ path: endpoint.path, rows: rows.length, current });
       log('endpoint published', { path: endpoint.path, rows: rows.length, version, current, expired });
     }
-    await recordPublish(
-      { client: deps.dynamo, table: config.RUNS_TABLE },
-      { run_id: runId, published_at: publishedAt },
-    );
+    await recordPublish(runs, { run_id: runId, published_at: publishedAt });
     return { runId, publishedAt, endpoints };
   };
 

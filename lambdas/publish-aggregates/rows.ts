@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Endpoint } from '../shared/endpoint';
 import { filterText, jsonKind, MOST_ROWS, parameterSets } from '../shared/serving';
 import { identifier, type Cell, type Row } from '../shared/statement';
@@ -78,6 +79,15 @@ export function groupRows(endpoint: Endpoint, rows: readonly Row[]): Map<string,
     }
   }
   return groups;
+}
+
+/** The same for the same rows under the same filters, in whatever order the warehouse gave the filters. */
+export function digestOf(groups: ReadonlyMap<string, Group>): string {
+  const hash = createHash('sha256');
+  for (const [filter, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(JSON.stringify([filter, group.total, group.rows]));
+  }
+  return hash.digest('base64');
 }
 
 /**

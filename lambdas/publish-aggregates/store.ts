@@ -4,6 +4,7 @@ import {
   GetCommand,
   PutCommand,
   QueryCommand,
+  UpdateCommand,
   type DynamoDBDocumentClient,
 } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
@@ -60,23 +61,55 @@ export async function writeVersion(
   );
 }
 
-/**
- * Makes a version the one that is answered. A newer one stays: then false is returned.
- * @param publishedAt ISO 8601 UTC
- */
-export async function flipPointer(
-  serving: Serving,
+/** What an endpoint's pointer says of the version that is answered. */
+interface Pointer {
+  readonly version: string;
+  /** ISO 8601 UTC. */
+  readonly publishedAt: string;
+  readonly rows: number;
+  /** See `digestOf`. */
+  readonly digest: string;
+}
+
+/** Makes a version the one that is answered. What was published later stays: then false is returned. */
+export const flipPointer = (
+  { client, table }: Serving,
   path: string,
-  pointer: { readonly version: string; readonly publishedAt: string; readonly rows: number },
-): Promise<boolean> {
-  const command = new PutCommand({
-    TableName: serving.table,
-    Item: { pk: path, sk: POINTER, version: pointer.version, published_at: pointer.publishedAt, rows: pointer.rows },
-    ConditionExpression: 'attribute_not_exists(version) OR version <= :version',
-    ExpressionAttributeValues: { ':version': pointer.version },
-  });
+  { version, publishedAt, rows, digest }: Pointer,
+): Promise<boolean> =>
+  unlessRefused(() =>
+    client.send(
+      new PutCommand({
+        TableName: table,
+        Item: { pk: path, sk: POINTER, version, published_at: publishedAt, rows, digest },
+        ConditionExpression: 'attribute_not_exists(published_at) OR published_at <= :published_at',
+        ExpressionAttributeValues: { ':published_at': publishedAt },
+      }),
+    ),
+  );
+
+/** Says that what is answered was the same at `publishedAt`; false when it has another digest, or was published later. */
+export const confirmPointer = (
+  { client, table }: Serving,
+  path: string,
+  { publishedAt, digest }: Pick<Pointer, 'publishedAt' | 'digest'>,
+): Promise<boolean> =>
+  unlessRefused(() =>
+    client.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { pk: path, sk: POINTER },
+        UpdateExpression: 'SET published_at = :published_at',
+        ConditionExpression: 'digest = :digest AND published_at <= :published_at',
+        ExpressionAttributeValues: { ':published_at': publishedAt, ':digest': digest },
+      }),
+    ),
+  );
+
+/** False when the write's condition was not met. */
+async function unlessRefused(write: () => Promise<unknown>): Promise<boolean> {
   try {
-    await serving.client.send(command);
+    await write();
     return true;
   } catch (error) {
     if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;

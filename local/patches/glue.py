@@ -41,14 +41,19 @@ def extend_jobs(services: Services) -> None:
                 "role": services.acts_as(job["Role"]),
             }
         )
+        resident = arguments["--datasets"].split(",") if "--datasets" in arguments else []
+        services.resident[run["Id"]] = resident
         try:
             request = Request(f"{services.settings.worker}/run", data=body.encode())
             with urlopen(request, timeout=60 * int(job.get("Timeout") or 2880)) as answer:
                 error = json.load(answer)["error"]
-            if error is None and arguments.get("--dataset"):
-                services.mirror(arguments["--dataset"])
+            merged = resident or [arguments[name] for name in ("--dataset",) if name in arguments]
+            for dataset in merged if error is None else []:
+                services.mirror(dataset)
         except Exception as problem:
             error = f"{type(problem).__name__}: {problem}"
+        finally:
+            del services.resident[run["Id"]]
         run["JobRunState"] = "FAILED" if error else "SUCCEEDED"
         run["ErrorMessage"] = error or ""
 

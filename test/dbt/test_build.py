@@ -196,12 +196,19 @@ def test_a_model_that_reconciles_a_dataset_holds_its_columns_as_they_are(
         assert warehouse.sql(f"({kept} except all {shown}) union all ({shown} except all {kept})") == []
 
 
-def test_views_stand_in_staging_and_tables_in_gold(warehouse: Warehouse, built: Run) -> None:
+def test_views_stand_in_staging_and_tables_in_gold_but_for_live_rows(
+    warehouse: Warehouse, built: Run
+) -> None:
     kinds = warehouse.sql(
-        "select distinct table_schema, table_type from information_schema.tables"
-        " where table_schema not in ('pg_catalog', 'information_schema') order by 1"
+        "select distinct table_schema, table_type, table_name like 'live%%' from information_schema.tables"
+        " where table_schema not in ('pg_catalog', 'information_schema') order by 1, 2"
     )
-    assert kinds == [("gold", "BASE TABLE"), ("silver", "BASE TABLE"), ("staging", "VIEW")]
+    assert kinds == [
+        ("gold", "BASE TABLE", False),
+        ("gold", "VIEW", True),
+        ("silver", "BASE TABLE", False),
+        ("staging", "VIEW", False),
+    ]
 
 
 def test_a_warehouse_without_rows_is_built(new_warehouse: Callable[..., Warehouse], tmp_path: Path) -> None:

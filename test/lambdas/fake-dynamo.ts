@@ -23,8 +23,8 @@ export function fakeDynamo(pageSize = 7) {
     Put: (input: PutCommandInput) => {
       const item = input.Item as Item;
       const current = items.get(id(input.TableName, item));
-      const version = input.ExpressionAttributeValues?.[':version'] as string | undefined;
-      if (version !== undefined && current && String(current.version) > version) {
+      const published = input.ExpressionAttributeValues?.[':published_at'] as string | undefined;
+      if (published !== undefined && current && String(current.published_at) > published) {
         throw awsError('ConditionalCheckFailedException');
       }
       const read = input.ExpressionAttributeValues?.[':read'] as number | undefined;
@@ -35,6 +35,10 @@ export function fakeDynamo(pageSize = 7) {
     Update: (input: UpdateCommandInput) => {
       const key = input.Key as Item;
       const current = items.get(id(input.TableName, key)) ?? key;
+      const { ':digest': digest, ':published_at': published } = input.ExpressionAttributeValues ?? {};
+      if (digest !== undefined && (current.digest !== digest || String(current.published_at) > String(published))) {
+        throw awsError('ConditionalCheckFailedException');
+      }
       const next = { ...current };
       for (const [, left, right] of (input.UpdateExpression ?? '').matchAll(/(#?\w+) = (\S+(?:\(.*?\))?)/g)) {
         const name = input.ExpressionAttributeNames?.[left] ?? left;

@@ -204,6 +204,27 @@ describe('SparkJobs', () => {
     });
   });
 
+  test('live answers are views, published as often as wished; without the wish nothing is', () => {
+    const microBatches = { everySeconds: 5, workerType: 'G.1X', workers: 2 } as const;
+    const spark = { ...environmentOf('prod').spark, microBatches };
+    const { templates } = synthesize('prod', { spark, live: { publishEveryMinutes: 5 } });
+    const isLive = (value: string) => ({
+      Environment: Match.objectLike({
+        EnvironmentVariables: Match.arrayWith([{ Name: 'MARTS_LIVE', Type: 'PLAINTEXT', Value: value }]),
+      }),
+    });
+    Template.fromJSON(templates.Transformation).hasResourceProperties('AWS::CodeBuild::Project', isLive('true'));
+    Template.fromJSON(templates.Serving).hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'rate(5 minutes)',
+      Target: Match.objectLike({
+        Input: '{"runId":"live-<aws.scheduler.execution-id>","again":true}',
+        RetryPolicy: Match.objectLike({ MaximumRetryAttempts: 0 }),
+      }),
+    });
+    of('Transformation', 'prod').hasResourceProperties('AWS::CodeBuild::Project', isLive('false'));
+    of('Serving', 'prod').resourceCountIs('AWS::Scheduler::Schedule', 0);
+  });
+
   test('without micro-batches there is no resident job', () => {
     expect(
       of('Transformation', 'dev').findResources('AWS::Glue::Job', {

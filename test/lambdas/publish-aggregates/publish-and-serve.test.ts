@@ -90,6 +90,32 @@ it('replaces a version at once, and lets the old one expire', async () => {
   expect(dynamo.all().filter((item) => item.sk.startsWith('version#'))).toHaveLength(1);
 });
 
+it('writes nothing but the time when nothing has changed', async () => {
+  const { publish, gold, get, dynamo } = setUp(rowsOf(30));
+  await publish({ runId: 'run-1' });
+  const before = dynamo.all().filter((item) => item.sk !== 'current' && item.pk !== 'gold');
+  await publish({ runId: 'run-2' });
+  expect(dynamo.all().filter((item) => item.sk !== 'current' && item.pk !== 'gold')).toEqual(before);
+  expect(JSON.parse((await get('/analytics/orders?status=open')).text)).toMatchObject({
+    total: 30,
+    as_of: '2026-11-20T06:00:03.000Z',
+  });
+  gold.rows = rowsOf(30).map((row, i) => (i === 29 ? { ...row, amount: '10.51' } : row));
+  await publish({ runId: 'run-3' });
+  expect((await get('/analytics/orders?status=open')).text).toContain('10.51');
+});
+
+it('publishes again only what was published before: a new warehouse has no gold yet', async () => {
+  const { publish, redshift, get } = setUp(rowsOf(2));
+  await expect(publish({ runId: 'live-1', again: true })).resolves.toMatchObject({ endpoints: [] });
+  expect(redshift.sent).toEqual([]);
+  await publish({ runId: 'run-1' });
+  await publish({ runId: 'live-2', again: true });
+  expect(JSON.parse((await get('/analytics/orders?status=open')).text)).toMatchObject({
+    as_of: '2026-11-20T06:00:04.000Z',
+  });
+});
+
 it('keeps the old version when it breaks off, and clears what it left behind next time', async () => {
   const { publish, gold, get, dynamo } = setUp(rowsOf(5));
   await publish({ runId: 'run-1' });
@@ -164,6 +190,9 @@ it('gives up when DynamoDB takes nothing, and says so', async () => {
   const { publish, dynamo } = setUp(rowsOf(2));
   fake(dynamo.client, {
     Put: () => ({}),
+    Update: () => {
+      throw awsError('ConditionalCheckFailedException');
+    },
     BatchWrite: (input: { RequestItems: unknown }) => ({ UnprocessedItems: input.RequestItems }),
   });
   await expect(publish({ runId: 'r' })).rejects.toThrow(/DynamoDB left \d+ items of serving unwritten; publish again/);

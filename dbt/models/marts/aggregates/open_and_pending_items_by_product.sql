@@ -2,13 +2,13 @@ with
 
 items as (
 
-    select * from {{ ref('fct_order_items') }}
+    select * from {{ latest('order_items') }}
 
 ),
 
 orders as (
 
-    select * from {{ ref('fct_orders') }}
+    select * from {{ latest('orders') }}
     where status in ('open', 'pending')
 
 ),

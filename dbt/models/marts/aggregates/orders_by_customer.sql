@@ -2,7 +2,7 @@ with
 
 orders as (
 
-    select * from {{ ref('fct_orders') }}
+    select * from {{ latest('orders') }}
 
 ),
 

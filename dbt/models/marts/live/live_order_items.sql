@@ -1,0 +1,1 @@
+{{ live_rows('order_items', ref('fct_order_items')) }}

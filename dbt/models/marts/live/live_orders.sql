@@ -1,0 +1,1 @@
+{{ live_rows('orders', ref('fct_orders')) }}

@@ -30,6 +30,7 @@ import { SparkJobs } from './spark-jobs';
 import { Storage } from './storage';
 import { Tables } from './tables';
 import { Warehouse } from './warehouse';
+import { WriteKeys } from './write-keys';
 
 export interface PlatformStageProps {
   readonly environment: Environment;
@@ -70,6 +71,7 @@ export class PlatformStage extends Stage {
     const runs = new RunRecords(streams, 'RunRecords', { environment, key });
     output(streams, 'RunsTable', runs.tableName);
     const secrets = new ApiSecrets(streams, 'ApiSecrets', basis);
+    const keys = new WriteKeys(streams, 'WriteKeys', basis);
     const capture = captures ? new ChangeCapture(streams, 'ChangeCapture', { ...basis, vpc, runs }) : undefined;
 
     const warehouseStack = this.stack('Warehouse', { stateful: true });
@@ -82,7 +84,7 @@ export class PlatformStage extends Stage {
     const collectors = platform.sources.filter((source) => source.kind === 'collector');
     if (collectors.length > 0) {
       const stream = new EventStream(ingestion, 'EventStream', lakeStream);
-      const collector = new EventCollector(ingestion, 'EventCollector', { ...basis, collectors, stream });
+      const collector = new EventCollector(ingestion, 'EventCollector', { ...basis, collectors, stream, keys });
       output(ingestion, 'CollectorUrl', collector.url);
     }
     if (capture) new ChangeStreams(ingestion, 'ChangeStreams', { ...lakeStream, capture });

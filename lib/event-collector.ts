@@ -11,7 +11,7 @@ import type { WriteKeys } from './write-keys';
 
 export interface EventCollectorProps extends Basis {
   readonly collectors: readonly CollectorSource[];
-  readonly stream: EventStream;
+  readonly stream: Pick<EventStream, 'streamName' | 'grantPut'>;
   /** Of collectors whose senders have a write key. */
   readonly keys: WriteKeys;
 }

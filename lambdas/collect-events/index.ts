@@ -55,6 +55,7 @@ export const makeHandler = (deps: Deps) => {
       const about = { dataset, received_at: deps.now().getTime() * 1000, request_id };
       const { records, rejected, onlyTooLarge } = judge(eventsOf(event, contract), reader(contract), about);
       const told = { accepted: records.length, rejected, request_id };
+      if (rejected.length > 0) log('events rejected', { dataset, ...told, rejected: rejected.length });
       if (records.length === 0) {
         return answer(onlyTooLarge ? 413 : 400, { error: 'No event was taken; rejected says why', ...told }, headers);
       }

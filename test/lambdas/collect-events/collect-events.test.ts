@@ -200,6 +200,8 @@ it('refuses a line that is no JSON, and takes the lines around it', async () => 
   const answer = await post('{"id":"a"}\n{"id":\n{"id":"b"}');
   const rejected = [{ index: 1, reason: 'it is no JSON; send one JSON object a line' }];
   expect(answer).toMatchObject({ status: 202, body: { accepted: 2, rejected } });
+  const counted = { message: 'events rejected', dataset: 'clicks', accepted: 2, rejected: 1, request_id: 'req' };
+  expect(console.log).toHaveBeenCalledWith(counted);
   expect(ordinals()).toEqual([0, 2]);
 });
 

@@ -22,6 +22,7 @@ import { Marts } from './marts';
 import { MicroBatches } from './micro-batches';
 import { networkOf } from './network';
 import { Pipeline } from './pipeline';
+import { changeWays, eventWays, Replay, type ReplayWay } from './replay';
 import { RestExtract } from './rest-extract';
 import { RunRecords } from './run-records';
 import { Serving } from './serving';
@@ -82,12 +83,18 @@ export class PlatformStage extends Stage {
     const extract = new RestExtract(ingestion, 'RestExtract', { ...basis, landing, runs, secrets });
     const lakeStream = { ...basis, catalogue, errors, tables };
     const collectors = platform.sources.filter((source) => source.kind === 'collector');
+    const ways: ReplayWay[] = [];
     if (collectors.length > 0) {
       const stream = new EventStream(ingestion, 'EventStream', lakeStream);
+      ways.push(...eventWays(stream, collectors));
       const collector = new EventCollector(ingestion, 'EventCollector', { ...basis, collectors, stream, keys });
       output(ingestion, 'CollectorUrl', collector.url);
     }
-    if (capture) new ChangeStreams(ingestion, 'ChangeStreams', { ...lakeStream, capture });
+    if (capture) ways.push(...changeWays(new ChangeStreams(ingestion, 'ChangeStreams', { ...lakeStream, capture })));
+    if (ways.length > 0) {
+      const replay = new Replay(ingestion, 'Replay', { ...basis, errors, ways });
+      output(ingestion, 'ReplayFunction', replay.functionName);
+    }
 
     const servingStack = this.stack('Serving');
     const serving = new Serving(servingStack, 'Serving', { ...basis, warehouse, runs });

@@ -6,11 +6,11 @@ import { reader } from '../shared/columns';
 import { json, readEnv, text, type Variables } from '../shared/env';
 import { log } from '../shared/log';
 import { platform, type Platform } from '../shared/platform';
+import { firehoseStream, putAll } from '../shared/put';
 import { sleep, type Sleep } from '../shared/retry';
 import { admit, corsHeaders, keyedCollectors } from './browser';
 import { judge } from './judge';
 import { keyCheck } from './keys';
-import { putAll } from './put';
 import { Refusal } from './refusal';
 import { eventsOf, type CollectorEvent } from './request';
 
@@ -59,7 +59,7 @@ export const makeHandler = (deps: Deps) => {
       if (records.length === 0) {
         return answer(onlyTooLarge ? 413 : 400, { error: 'No event was taken; rejected says why', ...told }, headers);
       }
-      await putAll({ client: deps.firehose, name: config.STREAM_NAME, sleep: deps.sleep }, records);
+      await putAll({ ...firehoseStream(deps.firehose, config.STREAM_NAME), sleep: deps.sleep }, records);
       return answer(202, told, headers);
     } catch (error) {
       if (error instanceof Refusal) return answer(error.status, { error: error.message }, headers);

@@ -1,10 +1,9 @@
 import { toldAs, type Reader } from '../shared/columns';
 import type { Envelope } from '../shared/envelope';
 import { Digits } from '../shared/lossless';
+import { MOST_RECORD_BYTES } from '../shared/put';
 import { isObject, NoJson } from './request';
 
-/** Bytes of one record, Firehose's limit. */
-const MOST_BYTES = 1000 * 1024;
 /** Objects and arrays within each other: what is deeper, readers further on could not follow. */
 const MOST_DEPTH = 100;
 
@@ -42,12 +41,12 @@ export function judge(events: readonly unknown[], reader: Reader, about: Omit<En
     }
     const envelope = { ...about, ordinal: index, event };
     const record = Buffer.from(JSON.stringify(envelope));
-    if (record.length <= MOST_BYTES) {
+    if (record.length <= MOST_RECORD_BYTES) {
       records.push(record);
     } else {
       tooLarge += 1;
       const bytes = `it takes ${record.length} bytes with its envelope`;
-      rejected.push({ index, reason: `${bytes}; at most ${MOST_BYTES} are allowed` });
+      rejected.push({ index, reason: `${bytes}; at most ${MOST_RECORD_BYTES} are allowed` });
     }
   }
   return { records, rejected, onlyTooLarge: rejected.length > 0 && tooLarge === rejected.length };

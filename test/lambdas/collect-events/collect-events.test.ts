@@ -2,8 +2,8 @@ import { FirehoseClient } from '@aws-sdk/client-firehose';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import fc from 'fast-check';
 import { makeHandler } from '../../../lambdas/collect-events';
-import { batches } from '../../../lambdas/collect-events/put';
 import type { CollectorEvent } from '../../../lambdas/collect-events/request';
+import { batches } from '../../../lambdas/shared/put';
 import { awsError, column, contract, fake, noSleep, platform } from '../fakes';
 import { request } from './request';
 

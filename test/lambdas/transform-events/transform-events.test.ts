@@ -86,7 +86,7 @@ it('makes a row of bronze out of an event, every number digit for digit', async 
   expect(record.text).toBe(
     '{"id":"e1","at":1795154400500000,"customer":9007199254740993,"price":"1.50","_op":"upsert",' +
       '"_position":"0000.00000000001795154400123000.00000000000000000003","_committed_at":1795154400123000,' +
-      '"_ingested_at":1795154400000000,"_missing":null,"_origin":"request/req/3","_previous_key":null,' +
+      '"_ingested_at":1795154400000000,"_missing":null,"_origin":"clicks/request/req/3","_previous_key":null,' +
       '"_rest":"{\\"colour\\":\\"red\\"}"}',
   );
 });

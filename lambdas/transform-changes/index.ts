@@ -8,7 +8,7 @@ import { parse } from '../shared/parse';
 import { platform, type Platform } from '../shared/platform';
 import { form } from './form';
 import { record } from './record';
-import { routeOf } from './route';
+import { ofEpoch, routeOf } from './route';
 import { originOf, toRow } from './row';
 
 /** `SOURCE` names the database source whose changes the stream has. */
@@ -35,12 +35,13 @@ export const makeHandler =
     const route = routeOf(deps.platform(), config.SOURCE);
     const to = { environment: config.ENVIRONMENT, now: deps.now() };
     const again = { readers: route.readers, form, partial: true };
-    const take = (value: unknown, json: string, origin: () => string): Outcome => {
+    const take = (value: unknown, json: string, origin: () => string, way = route): Outcome => {
       const finished = asFinished(value);
       if (finished) return passOn(finished, json, again, to);
       const rejected = asRejected(value);
-      if (rejected) return take(parseLossless(rejected.payload), rejected.payload, () => rejected._origin);
-      return toRow(route, { record: parse('record', record, value), text: json, origin: origin() }, to);
+      if (!rejected) return toRow(way, { record: parse('record', record, value), text: json, origin: origin() }, to);
+      const { payload, _position, _origin } = rejected;
+      return take(parseLossless(payload), payload, () => _origin, _position === null ? way : ofEpoch(way, _position));
     };
     const { records, counts } = answer(event.records, (value, json, from) => take(value, json, () => originOf(from)));
     log('changes transformed', { source: config.SOURCE, ...counts });

@@ -152,3 +152,33 @@ it('answers within Lambda’s limit, and hands back what does not fit', async ()
   expect(failed.length).toBeGreaterThan(0);
   expect(JSON.parse(failed[0].text)).toHaveProperty('event');
 });
+
+describe('a row that it made before', () => {
+  const ahead = contract({ ...clicks, columns: [...clicks.columns, column('colour', { name: 'varchar', length: 9 })] });
+
+  it('is passed on: columns that the event lacked are null, what was left over is taken', async () => {
+    const [{ text }] = await transform(
+      envelope({ id: 'e1', at: '2026-11-20T07:00:00Z', customer: '9007199254740993' }),
+    );
+    const [again] = await transform(text);
+    expect(again.text).toBe(text);
+    const [red] = await transform(envelope({ id: 'e1', at: '2026-11-20T07:00:00Z', colour: 'red' }));
+    const rows = (await transformWith(ahead, [text, red.text])).map((record) => JSON.parse(record.text) as object);
+    expect(rows).toEqual([
+      expect.objectContaining({ colour: null, _missing: null, _rest: null }),
+      expect.objectContaining({ colour: 'red', _missing: null, _rest: null }),
+    ]);
+  });
+
+  it('is taken once more out of quarantine, as the event that it was', async () => {
+    const event = { id: 'e1', at: '2026-11-20T07:00:00Z', price: '1234.50' };
+    const [rejected] = await transform(envelope(event, 4));
+    expect(rejected.metadata?.otfMetadata.destinationTableName).toBe('rejected');
+    const columns = clicks.columns.map((c) =>
+      c.name === 'price' ? { ...c, type: { name: 'decimal' as const, precision: 9, scale: 2 } } : c,
+    );
+    const [again] = await transformWith({ ...clicks, columns }, [rejected.text]);
+    const [direct] = await transformWith({ ...clicks, columns }, [envelope(event, 4)]);
+    expect(again.text).toBe(direct.text);
+  });
+});

@@ -1,0 +1,114 @@
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  LambdaClient,
+  paginateListFunctions,
+  UpdateFunctionConfigurationCommand,
+  type FunctionConfiguration,
+} from '@aws-sdk/client-lambda';
+import { ListBucketsCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
+import { credentials, REGION } from '../local/parts';
+import { isCaptured } from '../lambdas/shared/source';
+import { sources } from '../sources';
+import { freePort, killAll, scratchFolder, startRun } from './local-run';
+
+/**
+ * Changes that could not be delivered, brought back by `npm run ops -- replay`: the transform of a run that goes on is
+ * spoiled in two ways and mended again, and in the end every row is as if that had never been.
+ */
+
+const ROOT = join(__dirname, '..');
+const [captured] = sources.filter(isCaptured);
+const state = scratchFolder();
+const port = freePort();
+const aws = { endpoint: `http://127.0.0.1:${port + 1}`, region: REGION, credentials };
+const lambda = new LambdaClient(aws);
+const s3 = new S3Client({ ...aws, forcePathStyle: true });
+
+afterAll(async () => {
+  await killAll();
+  rmSync(state, { recursive: true, force: true });
+});
+
+/** The function that makes rows of a source's changes. */
+async function transform(): Promise<FunctionConfiguration> {
+  for await (const { Functions } of paginateListFunctions({ client: lambda }, {})) {
+    const found = Functions?.find(
+      ({ Description, Environment }) =>
+        Description === 'lambdas/transform-changes' && Environment?.Variables?.SOURCE === captured.name,
+    );
+    if (found) return found;
+  }
+  throw new Error(`No function lambdas/transform-changes of ${captured.name}`);
+}
+
+/** Keys of objects of the errors bucket below a prefix. */
+async function errors(prefix: string): Promise<string[]> {
+  const { Buckets } = await s3.send(new ListBucketsCommand({}));
+  const Bucket = Buckets?.find(({ Name }) => Name?.includes('storageerrors'))?.Name;
+  const keys: string[] = [];
+  for await (const { Contents } of paginateListObjectsV2({ client: s3 }, { Bucket, Prefix: prefix })) {
+    keys.push(...(Contents ?? []).map(({ Key = '' }) => Key));
+  }
+  return keys;
+}
+
+function replay(...more: string[]): { code: number | null; told: string } {
+  const tsx = join(ROOT, 'node_modules', 'tsx', 'dist', 'cli.mjs');
+  const args = [tsx, 'scripts/ops.ts', 'replay', '--source', captured.name, '--port', `${port}`, ...more];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
+  return { code: status, told: (stdout + stderr).trim() };
+}
+
+test('what a spoiled transform could not deliver comes back, row by row, whether it had become a row or not', async () => {
+  const run = startRun([
+    '--orders',
+    '500',
+    '--changes',
+    '50',
+    '--exit',
+    '--live',
+    '60',
+    '--port',
+    `${port}`,
+    '--state',
+    state,
+  ]);
+  await run.until(/age of silver's newest row/);
+  const { FunctionName, Environment } = await transform();
+  const use = (more: object) =>
+    lambda.send(
+      new UpdateFunctionConfigurationCommand({
+        FunctionName,
+        Environment: { Variables: { ...Environment?.Variables, ...more } },
+      }),
+    );
+  const below = `changes/${captured.name}`;
+  for (const [spoiled, kind] of [
+    [{ SOURCE: 'no-such-source' }, 'processing-failed'],
+    [{ ENVIRONMENT: 'no-such-environment' }, 'iceberg-failed'],
+  ] as const) {
+    await use(spoiled);
+    while ((await errors(`${below}/${kind}/`)).length === 0) await pause(500);
+    await use({});
+    await pause(2000); // what is under way comes to its end
+    const dry = replay('--dry-run');
+    expect(dry).toEqual({
+      code: 0,
+      told: expect.stringMatching(/^[1-9]\d* records of .* would be replayed/) as string,
+    });
+    const first = replay();
+    expect(first).toEqual({
+      code: 0,
+      told: expect.stringMatching(/^[1-9]\d* records of .* error objects replayed/) as string,
+    });
+    expect(await errors(`${below}/`)).toEqual([]);
+    expect(replay()).toEqual({ code: 0, told: expect.stringMatching(/^Nothing to replay of /) as string });
+    expect((await errors(`replayed/${below}/${kind}/`)).length).toBeGreaterThan(0);
+  }
+  const { code, lines } = await run.ended;
+  expect({ code, lines: code === 0 ? [] : lines }).toEqual({ code: 0, lines: [] });
+  expect(lines.join('\n').match(/source = silver = gold, row by row/g)).toHaveLength(2);
+}, 600_000);

@@ -90,12 +90,15 @@ const streamOf = ({ kind, stream }: Way, { kinesis, firehose, sleep }: Deps): St
   attempts: ATTEMPTS,
 });
 
+const firehose = new FirehoseClient();
+
 export const handler = makeHandler({
   env: process.env,
   platform,
   s3: new S3Client(),
-  kinesis: new KinesisClient(),
-  firehose: new FirehoseClient(),
+  // HTTP/1.1 as all others: its own handler speaks HTTP/2, which the local emulator does not.
+  kinesis: new KinesisClient({ requestHandler: firehose.config.requestHandler }),
+  firehose,
   sleep,
   now: () => new Date(),
 });

@@ -110,7 +110,8 @@ export class PlatformStage extends Stage {
     this.setUpAccount([ingestion, servingStack], captures ? streams : undefined);
 
     const transformation = this.stack('Transformation');
-    const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs });
+    const replayed = [...new Set(ways.map(({ prefix }) => prefix))];
+    const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs, errors, replayed });
     if (jobs.mergeStream) {
       new MicroBatches(transformation, 'MicroBatches', { ...basis, job: jobs.mergeStream });
       output(transformation, 'MergeStreamJob', jobs.mergeStream.jobName);

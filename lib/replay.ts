@@ -2,7 +2,7 @@ import { Duration, Stack } from 'aws-cdk-lib';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { REPLAYED, replayFunctionName } from '../lambdas/shared/replay';
+import { REPLAYED, replayFunctionName, replayJobName } from '../lambdas/shared/replay';
 import type { CollectorSource } from '../lambdas/shared/source';
 import { acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
@@ -49,7 +49,8 @@ export interface ReplayProps extends Basis {
 
 /**
  * `lambdas/replay-records`, which `npm run ops -- replay` calls: it puts on their streams again what Firehose could not
- * deliver, and moves it below `replayed/` of the errors bucket. Its name is made of the environment's, so that whoever
+ * deliver, and moves it below `replayed/` of the errors bucket; before, it lets the Glue job `replay_rows` gather what lies
+ * in quarantine. Its name is made of the environment's, so that whoever
  * calls it needs `lambda:InvokeFunction` on it and nothing else. One object takes minutes at most; a call may take 15.
  */
 export class Replay extends Construct {
@@ -65,6 +66,7 @@ export class Replay extends Construct {
       functionName: replayFunctionName(environment.name),
       variables: {
         ERRORS_BUCKET: errors.bucketName,
+        JOB: replayJobName(environment.name),
         WAYS: Stack.of(this).toJsonString(Object.fromEntries(declared)),
       },
       timeout: Duration.minutes(15),
@@ -74,6 +76,13 @@ export class Replay extends Construct {
     const replayed = errors.arnForObjects(`${REPLAYED}*`);
     acknowledgeResource(replay, replayed, 'Objects keep the keys that Firehose gave them.');
     Grant.addToPrincipal({ grantee: replay, actions: ['s3:PutObject'], resourceArns: [replayed] });
+    // By its name: the job's stack is deployed after this one.
+    const job = Stack.of(this).formatArn({
+      service: 'glue',
+      resource: 'job',
+      resourceName: replayJobName(environment.name),
+    });
+    Grant.addToPrincipal({ grantee: replay, actions: ['glue:StartJobRun', 'glue:GetJobRun'], resourceArns: [job] });
     for (const each of new Map(ways.map((way) => [way.stream, way])).values()) each.grantPut(replay);
     this.functionName = replay.functionName;
   }

@@ -13,6 +13,8 @@ export const request = z.object({
   dryRun: z.boolean().optional(),
   /** The last object that an earlier call came to: go on after it. */
   after: z.string().optional(),
+  /** The run of `glue-jobs/replay_rows.py` that an earlier call started: go on when it has ended. */
+  run: z.string().optional(),
 });
 export type ReplayRequest = z.infer<typeof request>;
 

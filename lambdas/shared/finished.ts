@@ -32,6 +32,8 @@ const rejectedRow = z.object({
   _position: text,
   _origin: z.string(),
   _quarantined_at: whole,
+  /** Quarantine has it: `glue-jobs/replay_rows.py` says so of what it read there. */
+  _kept: z.boolean().optional(),
 });
 
 /** A row of bronze. */

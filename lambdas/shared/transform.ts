@@ -31,7 +31,8 @@ export interface Making {
  * back as it is (`ProcessingFailed`).
  *
  * A row that it made before and that comes back (`npm run ops -- replay`) is passed on, by the contract as it is now; of
- * a row of quarantine the payload is taken once more. Both keep their position and origin.
+ * a row of quarantine the payload is taken once more. Both keep their position and origin. What quarantine has, and would
+ * get again for the same reason, is dropped.
  * @param told its log entry, which has the counts
  * @param variables environment variables beside `ENVIRONMENT`, the name of the environment
  * @param prepare is called once for each event, and what it throws fails the event
@@ -53,11 +54,15 @@ export const transformer =
       if (!row) return fresh(value, json, from);
       const payload = parseLossless(row.payload);
       const made = asFinished(payload);
-      return made ? passOn(made, row.payload, again, to) : rejected(payload, row);
+      const outcome = made ? passOn(made, row.payload, again, to) : rejected(payload, row);
+      return row._kept && isSame(outcome, row) ? 'dropped' : outcome;
     });
     log(told, { ...about, ...counts });
     return Promise.resolve({ records });
   };
+
+const isSame = (outcome: Outcome, { reason }: RejectedRow): boolean =>
+  typeof outcome === 'object' && 'rejected' in outcome && outcome.rejected === reason;
 
 /** What a deployed transform works with. */
 export const deployed: TransformDeps = { env: process.env, platform, now: () => new Date() };

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
 import { replayFunctionName } from '../../lambdas/shared/replay';
@@ -15,9 +16,14 @@ const answer = z.union([
     records: z.int(),
     unreadable: z.int(),
     named: z.array(z.object({ key: z.string(), line: z.int(), reason: z.string() })),
-    next: z.object({ after: z.string(), until: z.string() }).optional(),
+    next: z
+      .object({ after: z.string().optional(), until: z.string().optional(), run: z.string().optional() })
+      .optional(),
   }),
 ]);
+
+/** Milliseconds between two looks at a Glue job. */
+const JOB_PAUSE = 3000;
 
 /** Calls the handler with a request; gives what it answered. */
 export type Call = (request: object) => Promise<unknown>;
@@ -36,6 +42,7 @@ export function replay(args: readonly string[]): Promise<number> {
 export async function replaySlices({ request }: Wanted, call: Call, say: (line: string) => void): Promise<number> {
   const total = { objects: 0, records: 0, unreadable: 0 };
   const done = request.dryRun ? 'would be replayed' : 'replayed';
+  let run: string | undefined;
   for (let next: object | undefined = {}; next;) {
     const told = answer.parse(await call({ ...request, ...next }));
     if ('refused' in told) throw new SetupError(`Nothing was replayed: ${told.refused}`);
@@ -45,9 +52,14 @@ export async function replaySlices({ request }: Wanted, call: Call, say: (line: 
     for (const { key, line, reason } of told.named) say(`${key}, line ${line}: ${reason}; it stays there`);
     if (told.unreadable > told.named.length) say(`… and ${told.unreadable - told.named.length} lines more`);
     next = told.next;
-    if (told.next) say(`${amount(total)} ${done}, up to ${told.next.after}`);
+    if (told.next?.after) say(`${amount(total)} ${done}, up to ${told.next.after}`);
+    if (!told.next?.run) continue;
+    if (told.next.run !== run) say(`gathering what lies in quarantine (Glue run ${told.next.run})`);
+    run = told.next.run;
+    await pause(JOB_PAUSE);
   }
-  if (total.objects === 0) say(`Nothing to replay of ${request.source}: no error object${range(request)} has a record`);
+  if (total.objects === 0)
+    say(`Nothing to replay of ${request.source}: neither quarantine nor an error object${range(request)} has a record`);
   else say(`${amount(total)} ${done}; silver has them after the next merge`);
   return total.unreadable > 0 ? 1 : 0;
 }

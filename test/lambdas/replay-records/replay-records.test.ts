@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { FirehoseClient } from '@aws-sdk/client-firehose';
+import { GlueClient } from '@aws-sdk/client-glue';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { S3Client } from '@aws-sdk/client-s3';
 import fc from 'fast-check';
@@ -24,7 +25,7 @@ const depot = (epoch: number) =>
         engine: 'postgres',
         database: 'd',
         schema: 's',
-        datasets: [],
+        datasets: ['parcels', 'letters'],
         capture: { epoch },
       },
     ],
@@ -40,6 +41,8 @@ interface Given {
   readonly epoch?: number;
   /** Milliseconds that pass with each look at the clock. */
   readonly pace?: number;
+  /** States of the run of the Glue job, one for each look at it. */
+  readonly states?: string[];
   /** Throws when S3 is asked for it. */
   readonly s3?: (name: string) => void;
 }
@@ -47,7 +50,7 @@ interface Given {
 /** An errors bucket with objects, key → text, and the streams; `put` has what came, as text. */
 function setUp(
   texts: Record<string, string>,
-  { takes = () => true, epoch = 1, pace = 0, s3: ask = () => undefined }: Given = {},
+  { takes = () => true, epoch = 1, pace = 0, states = [], s3: ask = () => undefined }: Given = {},
 ) {
   const objects = new Map(Object.entries(texts).map(([key, text]) => [key, { text, at: EARLIER }]));
   const put: string[] = [];
@@ -98,14 +101,24 @@ function setUp(
       return { RequestResponses: results, FailedPutCount: failed(results) };
     },
   });
+  const glue = fake(new GlueClient({ region: 'us-east-1' }), {
+    StartJobRun: () => ({ JobRunId: 'jr_1' }),
+    GetJobRun: () => ({ JobRun: { JobRunState: states.shift() ?? 'SUCCEEDED', ErrorMessage: 'no table' } }),
+  });
   const handler = makeHandler({
-    env: { ERRORS_BUCKET: 'errors', WAYS: JSON.stringify(ways) },
+    env: { ERRORS_BUCKET: 'errors', WAYS: JSON.stringify(ways), JOB: 'replay_rows' },
     platform: () => depot(epoch),
-    ...{ s3, kinesis, firehose, sleep: noSleep },
+    ...{ s3, glue, kinesis, firehose, sleep: noSleep },
     now: () => new Date((time += pace) - pace),
   });
-  const replay = (more: object = {}) => handler({ source: 'depot', ...more }) as Promise<Answer>;
-  return { replay, put, objects, s3, kinesis, firehose };
+  const call = (more: object = {}) => handler({ source: 'depot', ...more }) as Promise<Answer>;
+  /** As the command asks: on and on while the Glue job is at work. */
+  const replay = async (more: object = {}): Promise<Answer> => {
+    let told = await call(more);
+    while (told.next?.run) told = await call({ ...more, ...told.next });
+    return told;
+  };
+  return { call, replay, put, objects, s3, glue, kinesis, firehose };
 }
 
 it('puts the records of error objects on the stream of the source, then moves the objects', async () => {
@@ -119,6 +132,32 @@ it('puts the records of error objects on the stream of the source, then moves th
   expect(kinesis.sent[0].input).toMatchObject({ StreamName: 'depot-stream' });
   expect([...objects.keys()].sort()).toEqual(['firehose/other', `replayed/${key}`]);
   await expect(replay()).resolves.toMatchObject({ objects: 0, records: 0 });
+});
+
+it('lets the job gather what lies in quarantine, and waits for it', async () => {
+  const { call, put, glue } = setUp({ [`${PREFIX}a`]: line('1') }, { states: ['RUNNING', 'SUCCEEDED'] });
+  const nothing = { objects: 0, records: 0, unreadable: 0, named: [], next: { run: 'jr_1' } };
+  await expect(call({ since: '2026-11-19T00:00:00Z' })).resolves.toEqual(nothing);
+  expect(glue.sent[0].input).toMatchObject({
+    JobName: 'replay_rows',
+    Arguments: {
+      '--datasets': 'parcels,letters',
+      '--schema': 's',
+      '--errors': 'errors',
+      '--prefix': PREFIX,
+      '--since': '2026-11-19T00:00:00Z',
+    },
+  });
+  await expect(call({ run: 'jr_1' })).resolves.toEqual(nothing);
+  expect(put).toEqual([]);
+  await expect(call({ run: 'jr_1' })).resolves.toMatchObject({ records: 1 });
+  expect(glue.sent).toHaveLength(3);
+});
+
+it('replays nothing when the job failed, and says why', async () => {
+  const { replay, put } = setUp({ [`${PREFIX}a`]: line('1') }, { states: ['FAILED'] });
+  await expect(replay()).rejects.toThrow('Run jr_1 of Glue job replay_rows ended as FAILED: no table');
+  expect(put).toEqual([]);
 });
 
 it('puts events on their Firehose stream', async () => {

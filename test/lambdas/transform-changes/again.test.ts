@@ -118,6 +118,17 @@ it('takes the record in a row of quarantine once more, with the origin that it h
   });
 });
 
+it('drops what quarantine has when it would only be put there again, and nothing else', async () => {
+  const rejected = await rowOf(change('insert', { ...row, label: 'x'.repeat(41) }));
+  const [kept, lost, mended] = await transform([
+    { ...rejected, _kept: true },
+    rejected,
+    { ...rejected, _kept: true, payload: JSON.stringify(change('insert', { ...row, label: 'y'.repeat(42) })) },
+  ]);
+  expect([kept.result, lost.result, mended.result]).toEqual(['Dropped', 'Ok', 'Ok']);
+  expect(mended.metadata?.otfMetadata.destinationTableName).toBe('rejected');
+});
+
 it.each<[string, (made: string) => string]>([
   ['of a dataset that has no contract', (made) => made.replace('"parcels/kinesis', '"letters/kinesis')],
   ['that tells no dataset', (made) => made.replace('"parcels/kinesis', '"kinesis')],

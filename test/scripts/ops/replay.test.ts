@@ -27,10 +27,27 @@ it('asks until all is done, from where the last slice ended', async () => {
   ]);
 });
 
+it('waits while a Glue job is at work', async () => {
+  jest.useFakeTimers({ doNotFake: ['nextTick'] });
+  const { asked, said, ended } = run([{ ...slice(0), objects: 0, next: { run: 'jr_1' } }, slice(1)]);
+  await jest.advanceTimersByTimeAsync(2000);
+  expect(asked).toHaveLength(1);
+  await jest.advanceTimersByTimeAsync(2000);
+  jest.useRealTimers();
+  await expect(ended).resolves.toBe(0);
+  expect(asked[1]).toMatchObject({ run: 'jr_1' });
+  expect(said).toEqual([
+    'gathering what lies in quarantine (Glue run jr_1)',
+    '1 records of 1 error objects replayed; silver has them after the next merge',
+  ]);
+});
+
 it('says that there is nothing, what could not be read, and why it was refused', async () => {
   const none = run([{ ...slice(0), objects: 0 }], '--since', '2026-11-19');
   await expect(none.ended).resolves.toBe(0);
-  expect(none.said).toEqual(['Nothing to replay of depot: no error object from 2026-11-19T00:00:00.000Z has a record']);
+  expect(none.said).toEqual([
+    'Nothing to replay of depot: neither quarantine nor an error object from 2026-11-19T00:00:00.000Z has a record',
+  ]);
   const bad = run([slice(1, { unreadable: 3, named: [{ key: 'k', line: 7, reason: 'is not JSON' }] })]);
   await expect(bad.ended).resolves.toBe(1);
   expect(bad.said.slice(0, 2)).toEqual(['k, line 7: is not JSON; it stays there', '… and 2 lines more']);

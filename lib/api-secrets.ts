@@ -1,7 +1,7 @@
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { acknowledge } from './acknowledge';
-import { removalPolicy, type Basis } from './basis';
+import type { Basis } from './basis';
+import { SourceSecret } from './source-secret';
 
 /**
  * A secret for each REST source that has to say who is asking, `moraine/<environment>/<source>`, encrypted with the
@@ -15,18 +15,17 @@ export class ApiSecrets extends Construct {
   /** By the source's name. */
   readonly secrets: ReadonlyMap<string, Secret>;
 
-  constructor(scope: Construct, id: string, { environment, platform, key }: Basis) {
+  constructor(scope: Construct, id: string, basis: Basis) {
     super(scope, id);
-    const sources = platform.sources.filter((one) => one.kind === 'rest' && one.authentication.kind !== 'none');
+    const sources = basis.platform.sources.filter((one) => one.kind === 'rest' && one.authentication.kind !== 'none');
     this.secrets = new Map(
       sources.map(({ name }) => {
-        const secret = new Secret(this, name, {
-          secretName: `moraine/${environment.name}/${name}`,
+        const secret = new SourceSecret(this, name, {
+          ...basis,
+          source: name,
           description: `What sources/${name}.ts needs to call its API`,
-          encryptionKey: key,
-          removalPolicy: removalPolicy(environment),
+          notRotated: 'The API gives its credentials; AWS cannot make new ones.',
         });
-        acknowledge(secret, { 'AwsSolutions-SMG4': 'The API gives its credentials; AWS cannot make new ones.' });
         return [name, secret];
       }),
     );

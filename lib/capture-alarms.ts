@@ -82,7 +82,7 @@ export function watchStream(scope: Construct, { alarms, source }: WatchedCapture
   });
 }
 
-/** What the transform of changes counts in its log (`lambdas/shared/firehose.ts`), and what that means. */
+/** What a transform counts in its log (`lambdas/shared/firehose.ts`), and what that means. */
 const COUNTED = [
   ['quarantined', 'broke their contract, and lie in quarantine', 'rows-in-quarantine'],
   ['failed', 'could not be read, and lie below the error prefix of the errors bucket', 'firehose-delivery'],
@@ -91,6 +91,7 @@ const COUNTED = [
 
 /**
  * Alarms of what a transform could not make rows of, or only in part: none of it is lost, and silver lacks it.
+ * @param source of which source the records are, in the metrics' names too
  * @param logGroup where the transform logs its counts, a line for each batch
  * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
  */
@@ -106,7 +107,7 @@ export function watchTransform(scope: Construct, { alarms, source }: WatchedCapt
     });
     alarms.watch(scope, id, {
       metric: filter.metric({ statistic: 'Sum', period: PERIOD }),
-      alarmDescription: `Changes of ${source} ${meaning}.`,
+      alarmDescription: `Records of ${source} ${meaning}.`,
       runbook,
     });
   }

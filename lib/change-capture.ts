@@ -3,7 +3,14 @@ import { CfnOutput, Duration, Fn, Stack, type CustomResource } from 'aws-cdk-lib
 import { CfnEndpoint, CfnReplicationConfig, CfnReplicationSubnetGroup } from 'aws-cdk-lib/aws-dms';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { SecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
-import { CompositePrincipal, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  CompositePrincipal,
+  Grant,
+  PolicyStatement,
+  Role,
+  ServicePrincipal,
+  type IGrantable,
+} from 'aws-cdk-lib/aws-iam';
 import { Stream, StreamEncryption, StreamMode } from 'aws-cdk-lib/aws-kinesis';
 import { Construct } from 'constructs';
 import type { CaptureSettings } from '../lambdas/shared/database';
@@ -113,6 +120,16 @@ export class SourceCapture extends Construct {
   /** Starts the replication, once whatever it depends on is there, and stops it before that goes. */
   run(scope: Construct, id: string, control: ReplicationControl): CustomResource {
     return control.resource(scope, id, { ...this.controlled('run'), drainSeconds: this.drainSeconds });
+  }
+
+  /** Lets `grantee` put records on the stream, as DMS does. */
+  grantPut(grantee: IGrantable): Grant {
+    this.stream.encryptionKey?.grant(grantee, 'kms:GenerateDataKey');
+    return Grant.addToPrincipal({
+      grantee,
+      actions: ['kinesis:PutRecords'],
+      resourceArns: [this.stream.streamArn],
+    });
   }
 
   private controlled(step: ControlledReplication['step'], of = this.replicationConfig): ControlledReplication {

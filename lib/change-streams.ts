@@ -1,6 +1,6 @@
 import { Construct } from 'constructs';
 import { watchTransform } from './capture-alarms';
-import type { ChangeCapture } from './change-capture';
+import type { ChangeCapture, SourceCapture } from './change-capture';
 import { LakeStream, type LakeStreamProps } from './lake-stream';
 
 export interface ChangeStreamsProps extends LakeStreamProps {
@@ -15,6 +15,9 @@ export interface ChangeStreamsProps extends LakeStreamProps {
  * @see https://docs.aws.amazon.com/firehose/latest/dev/writing-with-kinesis-streams.html
  */
 export class ChangeStreams extends Construct {
+  /** Each capture with the prefix of the errors bucket below which lies what could not be delivered of it. */
+  readonly captured: { readonly capture: SourceCapture; readonly errorsPrefix: string }[] = [];
+
   constructor(scope: Construct, id: string, props: ChangeStreamsProps) {
     super(scope, id);
     const { environment, capture } = props;
@@ -26,6 +29,7 @@ export class ChangeStreams extends Construct {
         errorsPrefix: `changes/${name}/`,
         source: one.stream,
       });
+      this.captured.push({ capture: one, errorsPrefix: reader.errorsPrefix });
       watchTransform(reader, { alarms: props.alarms, source: name }, reader.transform.logGroup);
       const run = one.run(reader, 'Run', capture.control);
       run.node.addDependency(...reader.node.children.filter((child) => child !== run));

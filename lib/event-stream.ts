@@ -1,5 +1,6 @@
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
+import { watchTransform } from './capture-alarms';
 import { LakeStream, type LakeStreamProps } from './lake-stream';
 
 /** A stream into the lake on which records are put; `lambdas/transform-events` makes rows of them. */
@@ -10,6 +11,8 @@ export class EventStream extends LakeStream {
       variables: { ENVIRONMENT: props.environment.name },
       errorsPrefix: 'firehose/',
     });
+    // A hyphen: no source is called so.
+    watchTransform(this, { alarms: props.alarms, source: 'event-collectors' }, this.transform.logGroup);
   }
 
   /** Lets `grantee` put records on the stream. */

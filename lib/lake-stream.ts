@@ -44,6 +44,8 @@ export interface LakeStreamOptions {
  */
 export class LakeStream extends Construct {
   readonly streamName: string;
+  /** Below this prefix of the errors bucket lies what could not be delivered. */
+  readonly errorsPrefix: string;
   /** Gives each record its row and its table. */
   readonly transform: Handler;
   protected readonly streamArn: string;
@@ -116,6 +118,7 @@ export class LakeStream extends Construct {
     if (source)
       acknowledge(stream, { 'AwsSolutions-KDF1': 'What is read of a Kinesis stream is encrypted as that is.' });
     this.streamName = stream.ref;
+    this.errorsPrefix = errorsPrefix;
     this.streamArn = stream.attrArn;
     this.watch(props, errorsPrefix);
   }

@@ -22,6 +22,7 @@ import { Marts } from './marts';
 import { MicroBatches } from './micro-batches';
 import { networkOf } from './network';
 import { Pipeline } from './pipeline';
+import { changeWays, eventWays, Replay, type ReplayWay } from './replay';
 import { RestExtract } from './rest-extract';
 import { RunRecords } from './run-records';
 import { Serving } from './serving';
@@ -30,6 +31,7 @@ import { SparkJobs } from './spark-jobs';
 import { Storage } from './storage';
 import { Tables } from './tables';
 import { Warehouse } from './warehouse';
+import { WriteKeys } from './write-keys';
 
 export interface PlatformStageProps {
   readonly environment: Environment;
@@ -70,6 +72,7 @@ export class PlatformStage extends Stage {
     const runs = new RunRecords(streams, 'RunRecords', { environment, key });
     output(streams, 'RunsTable', runs.tableName);
     const secrets = new ApiSecrets(streams, 'ApiSecrets', basis);
+    const keys = new WriteKeys(streams, 'WriteKeys', basis);
     const capture = captures ? new ChangeCapture(streams, 'ChangeCapture', { ...basis, vpc, runs }) : undefined;
 
     const warehouseStack = this.stack('Warehouse', { stateful: true });
@@ -80,12 +83,18 @@ export class PlatformStage extends Stage {
     const extract = new RestExtract(ingestion, 'RestExtract', { ...basis, landing, runs, secrets });
     const lakeStream = { ...basis, catalogue, errors, tables };
     const collectors = platform.sources.filter((source) => source.kind === 'collector');
+    const ways: ReplayWay[] = [];
     if (collectors.length > 0) {
       const stream = new EventStream(ingestion, 'EventStream', lakeStream);
-      const collector = new EventCollector(ingestion, 'EventCollector', { ...basis, collectors, stream });
+      ways.push(...eventWays(stream, collectors));
+      const collector = new EventCollector(ingestion, 'EventCollector', { ...basis, collectors, stream, keys });
       output(ingestion, 'CollectorUrl', collector.url);
     }
-    if (capture) new ChangeStreams(ingestion, 'ChangeStreams', { ...lakeStream, capture });
+    if (capture) ways.push(...changeWays(new ChangeStreams(ingestion, 'ChangeStreams', { ...lakeStream, capture })));
+    if (ways.length > 0) {
+      const replay = new Replay(ingestion, 'Replay', { ...basis, errors, ways });
+      output(ingestion, 'ReplayFunction', replay.functionName);
+    }
 
     const servingStack = this.stack('Serving');
     const serving = new Serving(servingStack, 'Serving', { ...basis, warehouse, runs });
@@ -102,7 +111,8 @@ export class PlatformStage extends Stage {
     this.setUpAccount([ingestion, servingStack], captures ? streams : undefined);
 
     const transformation = this.stack('Transformation');
-    const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs });
+    const replayed = [...new Set(ways.map(({ prefix }) => prefix))];
+    const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs, errors, replayed });
     if (jobs.mergeStream) {
       new MicroBatches(transformation, 'MicroBatches', { ...basis, job: jobs.mergeStream });
       output(transformation, 'MergeStreamJob', jobs.mergeStream.jobName);

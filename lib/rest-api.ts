@@ -36,6 +36,14 @@ export interface RestApiProps extends Basis {
   readonly apiKeySource?: ApiKeySourceType;
 }
 
+/** What a method asks of its callers. */
+export interface AnswerOptions {
+  /** What a JSON body looks like; bodies of other types are not looked at. @default - anything */
+  readonly body?: JsonSchema;
+  /** Why API Gateway lets everybody call it: the handler itself says who may. @default - it lets nobody unknown call it */
+  readonly open?: string;
+}
+
 /**
  * Who called what, when, and how it ended. `client` is known when a token named it, `userArn` when IAM did, `apiKeyId`
  * when a key was asked for. No query, no header, no key: they may hold secrets.
@@ -65,7 +73,7 @@ const ACCESS_LOG = AccessLogFormat.custom(
 );
 
 /**
- * A regional REST API: every method is authorised by IAM or by an authorizer, calls are limited to `api.rateLimit` a
+ * A regional REST API: every method is authorised by IAM or by an authorizer, unless it says why not, calls are limited to `api.rateLimit` a
  * second (with `api.burstLimit` on top), logged and traced, requests are validated, a firewall stands before it. An
  * alarm tells of answers with a 5xx status.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html
@@ -122,9 +130,10 @@ export class RestApi extends ApiGatewayRestApi {
   }
 
   /** Lets a handler answer a method of a resource, in Lambda proxy form. */
-  answer(resource: IResource, method: string, handler: Handler, body?: JsonSchema): void {
-    resource.addMethod(method, new LambdaIntegration(handler, { allowTestInvoke: false }), {
+  answer(resource: IResource, method: string, handler: Handler, { body, open }: AnswerOptions = {}): void {
+    const added = resource.addMethod(method, new LambdaIntegration(handler, { allowTestInvoke: false }), {
       requestValidator: this.validator,
+      ...(open !== undefined && { authorizationType: AuthorizationType.NONE }),
       ...(body && {
         requestModels: {
           'application/json': this.addModel(`${resource.node.id}Body`, {
@@ -134,5 +143,6 @@ export class RestApi extends ApiGatewayRestApi {
         },
       }),
     });
+    if (open !== undefined) acknowledge(added, { 'AwsSolutions-APIG4': open, 'AwsSolutions-COG4': open });
   }
 }

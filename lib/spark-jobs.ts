@@ -18,6 +18,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
+import { jobName } from '../lambdas/shared/replay';
 import { streamedDatasets } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
@@ -48,17 +49,22 @@ const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', st
 const LOAD_LANDING: Grants = { bronze: 'write', quarantine: 'write' };
 /** A load of a snapshot merges what bronze holds before it compares, then appends to bronze. */
 const LOAD_SNAPSHOT: Grants = { ...MERGE, bronze: 'write' };
+/** What `glue-jobs/replay_rows.py` needs: it only reads tables. */
+const REPLAY_ROWS: Grants = { bronze: 'read', quarantine: 'read' };
 
 export interface SparkJobsProps extends Basis {
   readonly catalogue: Catalogue;
   readonly landing: IBucket;
   readonly runs: ITable;
+  readonly errors: IBucket;
+  /** Prefixes of the errors bucket below which error objects of streams lie; none: there are no streams. */
+  readonly replayed: readonly string[];
 }
 
 /**
  * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze), `loadLanding` (pages of an
- * API to bronze), `merge` (bronze to silver) and, with `spark.microBatches`, `mergeStream` (the same as a resident job), each
- * the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
+ * API to bronze), `merge` (bronze to silver), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
+ * streams one that gathers what is to be replayed (`Replay`), each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
  * `spark.concurrentRuns` wait in Glue's queue; the resident job has one run.
  * @see https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
  */
@@ -103,6 +109,12 @@ export class SparkJobs extends Construct {
     const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);
 
+    if (props.replayed.length > 0) {
+      const gatherer = this.role('ReplayRowsRole', REPLAY_ROWS, props);
+      for (const prefix of props.replayed) grantObjects(props.errors, gatherer, prefix, 'write');
+      this.job('ReplayRows', 'replay_rows', gatherer, props);
+    }
+
     const { microBatches } = props.environment.spark;
     const datasets = streamedDatasets(props.platform.sources);
     if (microBatches && datasets.length > 0) {
@@ -135,7 +147,7 @@ export class SparkJobs extends Construct {
     this.contracts.grantRead(role);
     return {
       // Holds no state, so a name of our own costs nothing, and operators find `moraine-prod-merge`.
-      jobName: `moraine-${props.environment.name}-${script}`,
+      jobName: jobName(props.environment.name, script),
       description: `glue-jobs/${script}.py`,
       script: Code.fromAsset(join(ROOT, 'glue-jobs', `${script}.py`)),
       extraPythonFiles: [Code.fromBucket(this.modules.bucket, this.modules.s3ObjectKey)],

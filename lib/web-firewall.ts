@@ -24,7 +24,7 @@ const MANAGED = [
 
 /** Where the secrets of a request are. A signature may be in the query too (a presigned address). */
 const SECRETS: CfnWebACL.FieldToProtectProperty[] = [
-  { fieldType: 'SINGLE_HEADER', fieldKeys: ['authorization', 'x-api-key', 'x-amz-security-token'] },
+  { fieldType: 'SINGLE_HEADER', fieldKeys: ['authorization', 'x-api-key', 'x-write-key', 'x-amz-security-token'] },
   { fieldType: 'QUERY_STRING' },
   { fieldType: 'BODY' },
 ];

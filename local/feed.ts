@@ -8,8 +8,9 @@ import { localUrl } from './api';
 import { company } from './company';
 import { ledgerOf, type Given } from './databases';
 import type { Outputs } from './deploy';
-import { credentials, REGION, signer, tell } from './parts';
+import { credentials, REGION, tell } from './parts';
 import type { Postgres } from './postgres';
+import { sender } from './write-key';
 
 /** What filling the databases of the source company needs. */
 export interface Fill {
@@ -74,11 +75,15 @@ async function live(feed: Fill, declared: DatabaseSource): Promise<string> {
 async function feedCollector(feed: Feed, declared: CollectorSource): Promise<string> {
   if (!company.plays.includes(declared.name)) return 'no events are sent: nobody plays it';
   const client = await feed.source.connect(ledgerOf(sources, feed.given));
-  const aws = signer();
+  const post = await sender(feed.endpoint, declared);
   const url = `${localUrl(feed.endpoint, feed.outputs.CollectorUrl)}/events/${declared.dataset}`;
   const told = await company.send(declared, client, feed.size, async (events) => {
-    const answer = await aws.fetch(url, { method: 'POST', body: JSON.stringify(events) });
-    if (answer.status !== 202) throw new Error(`The collector answered ${answer.status}: ${await answer.text()}`);
+    const answer = await post(url, JSON.stringify(events));
+    const text = await answer.text();
+    const { rejected = [] } = (answer.status === 202 ? JSON.parse(text) : {}) as { rejected?: unknown[] };
+    if (answer.status !== 202 || rejected.length > 0) {
+      throw new Error(`The collector answered ${answer.status}: ${text}`);
+    }
   });
   await client.end();
   return told;

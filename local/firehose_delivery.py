@@ -5,6 +5,7 @@ are those seen in error buckets (no page lists them all).
 
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+https://docs.aws.amazon.com/firehose/latest/dev/troubleshooting.html (the retry duration)
 https://docs.aws.amazon.com/firehose/latest/dev/apache-iceberg-format-input-record.html (otfMetadata)
 """
 
@@ -29,6 +30,8 @@ LAMBDA_RETRIES = 3
 LAMBDAS_AT_ONCE = 2
 LAMBDA_MIB = 1
 RETRY_PAUSE = 0.2
+TABLE_SECONDS = 300
+"""For so long a table is tried, unless RetryOptions says else."""
 RESULTS = ("Ok", "Dropped", "ProcessingFailed")
 JAVA_TIMES = {
     "yyyy": "%Y",
@@ -60,8 +63,10 @@ class Delivery:
                 given = each.get("Parameters") or []
                 self.processor = {one["ParameterName"]: one["ParameterValue"] for one in given}
 
-    def deliver(self, records: list[dict]) -> None:
-        """Writes every record somewhere. Raises when the catalogue or S3 is away: then call it again."""
+    def deliver(self, records: list[dict], wait: Callable[[Exception], None]) -> None:
+        """Writes every record somewhere. A table that can't be written is tried for the retry duration, and after it
+        its records go to the error prefix; `wait` is called before each try, with what went wrong.
+        Raises when the error prefix can't be written, and what `wait` raises: then call it again."""
         self.invoke_lambda, self.catalog, self.s3 = self.clients(self.config["RoleARN"])
         errors: dict[str, list[dict]] = {}
         for record in records:
@@ -80,10 +85,32 @@ class Delivery:
                 groups.setdefault(self._destination(record), []).append((record, parsed))
             except Refused as refused:
                 self._refuse(errors, "iceberg-failed", record, refused)
-        for identifier, found in groups.items():
-            self._append(identifier, found, errors)
+        self._append_all(groups, errors, wait)
         for kind, lines in errors.items():
             self._write_errors(kind, lines)
+
+    def _append_all(self, groups: dict, errors: dict, wait: Callable[[Exception], None]) -> None:
+        """Each table once: what one of them takes is not written again because another does not."""
+        options = self.config.get("RetryOptions") or {}
+        end = time.monotonic() + float(options.get("DurationInSeconds", TABLE_SECONDS))
+        attempts = 1
+        while groups:
+            problems = {}
+            for identifier, found in groups.items():
+                try:
+                    self._append(identifier, found, errors)
+                except Exception as error:  # the catalogue or S3 is away, or refuses the role
+                    problems[identifier] = error
+            groups = {identifier: groups[identifier] for identifier in problems}
+            if groups and time.monotonic() >= end:
+                break
+            for error in list(problems.values())[:1]:
+                wait(error)
+            attempts += 1
+        for identifier, found in groups.items():
+            why = Refused("Iceberg.DeliveryFailed", f"{'.'.join(identifier)}: {problems[identifier]}")
+            for record, _ in found:
+                self._refuse(errors, "iceberg-failed", record, why, attempts)
 
     def _chunks(self, records: list[dict]):
         limit = float(self.processor.get("BufferSizeInMBs", LAMBDA_MIB)) * 1024 * 1024
@@ -159,14 +186,16 @@ class Delivery:
             for record, _ in found:
                 self._refuse(errors, "iceberg-failed", record, missing)
             return
-        rows = []
+        rows, refusals = [], []
         for record, parsed in found:
             try:
                 rows.append(firehose_rows.row(parsed, table))
             except Refused as refused:
-                self._refuse(errors, "iceberg-failed", record, refused)
+                refusals.append((record, refused))
         if rows:
             firehose_rows.append(self.catalog, identifier, rows)
+        for record, refused in refusals:  # not before: what fails is tried again
+            self._refuse(errors, "iceberg-failed", record, refused)
 
     def _refuse(self, errors: dict, kind: str, record: dict, why: Refused, attempts: int = 1) -> None:
         line = {

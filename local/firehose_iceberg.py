@@ -212,13 +212,24 @@ class Stream:
     def _deliver(self, batch) -> None:
         try:
             records = self.spool.read(batch, self.bytes)
-            self.delivery.deliver(records)
-        except Exception as error:  # S3 or the catalogue is away: Firehose keeps trying, and so does this
-            self.problem = f"{type(error).__name__}: {error}"
+            self.delivery.deliver(records, self._wait)
+        except (
+            Exception
+        ) as error:  # the error prefix or the source is away: Firehose keeps trying, and so does this
+            self._tell(error)
             self.over.wait(RETRY_PAUSE)
             return
         self.count, self.problem = self.count + len(records), None
         self.spool.done(batch)
+
+    def _tell(self, error: Exception) -> None:
+        self.problem = f"{type(error).__name__}: {error}"
+
+    def _wait(self, error: Exception) -> None:
+        """Between two tries of a table. Raises when the stream is to stop: its batch is delivered by the next start."""
+        self._tell(error)
+        if self.over.wait(RETRY_PAUSE):
+            raise error
 
 
 def _data(records: list) -> list[bytes]:

@@ -5,9 +5,12 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { Client } from 'pg';
 import { readTable } from '../lambdas/migrate-tables/execute';
 import { sleep } from '../lambdas/shared/retry';
+import type { CollectorSource } from '../lambdas/shared/source';
 import type { TableDeclaration } from '../lambdas/shared/tables';
 import { localUrl } from '../local/api';
-import { credentials, REGION, signer } from '../local/parts';
+import { credentials, REGION } from '../local/parts';
+import { sender } from '../local/write-key';
+import { sources } from '../sources';
 import type { ProjectCopy } from './project-copy';
 
 /** What a test asks of a copy of the project that runs. */
@@ -43,10 +46,12 @@ export async function fieldIds(copy: ProjectCopy, dataset: string): Promise<Map<
   return new Map(state?.fields.map(({ name, id }) => [name, id]));
 }
 
-/** Sends events to the collector of a dataset, signed. @returns the status of the answer */
+/** Sends events to the collector of a dataset, as its senders do. @returns the status of the answer */
 export async function collect(copy: ProjectCopy, dataset: string, events: readonly object[]): Promise<number> {
   const outputs = JSON.parse(readFileSync(join(copy.state, 'outputs.json'), 'utf8')) as Record<string, object>;
   const { CollectorUrl } = Object.assign({}, ...Object.values(outputs)) as { CollectorUrl: string };
   const url = `${localUrl(endpointOf(copy), CollectorUrl)}/events/${dataset}`;
-  return (await signer().fetch(url, { method: 'POST', body: JSON.stringify(events) })).status;
+  const source = sources.find((one) => one.kind === 'collector' && one.dataset === dataset) as CollectorSource;
+  const post = await sender(endpointOf(copy), source);
+  return (await post(url, JSON.stringify(events))).status;
 }

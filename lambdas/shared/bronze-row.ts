@@ -28,6 +28,7 @@ export interface Change {
   readonly committedAt: bigint | number | null;
   /** Names of columns that the change does not carry. */
   readonly missing: readonly string[];
+  /** Where it came from; `_origin` begins with the dataset, so that a row alone says where it belongs. */
   readonly origin: string;
   /** The key that the row had before, a JSON object of texts. @default - it kept its key */
   readonly previousKey?: string | null;
@@ -38,7 +39,7 @@ export function bronzeRow(change: Change, values: Pick<Values, 'members' | 'rest
   const own =
     `"_op":"${change.op}","_position":"${change.position}","_committed_at":${change.committedAt ?? null},` +
     `"_ingested_at":${to.now.getTime() * 1000},"_missing":${text(change.missing.join(',') || null)},` +
-    `"_origin":${text(change.origin)},"_previous_key":${text(change.previousKey ?? null)},"_rest":${text(values.rest)}`;
+    `"_origin":${text(`${change.dataset}/${change.origin}`)},"_previous_key":${text(change.previousKey ?? null)},"_rest":${text(values.rest)}`;
   return {
     database: databaseName(to.environment, 'bronze'),
     table: change.dataset,

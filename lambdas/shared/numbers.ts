@@ -1,18 +1,4 @@
-/** Strings, to be passed over, and numbers of a JSON text. */
-const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
-
-/**
- * The first number of a valid JSON text that `JSON.parse` would change, as it is written; undefined when all survive.
- * `9007199254740993` would come out as `9007199254740992`.
- */
-export function lossyNumber(jsonText: string): string | undefined {
-  for (const [token] of jsonText.matchAll(TOKENS)) {
-    if (!token.startsWith('"') && isLossy(token)) return token;
-  }
-  return undefined;
-}
-
-/** Whether a double would change a JSON number. */
+/** Whether a double would change a JSON number: `9007199254740993` would come out as `9007199254740992`. */
 export const isLossy = (number: string): boolean => decimalForm(number) !== decimalForm(String(Number(number)));
 
 /** A number's digits and power of ten, without zeros at either end, so that equal numbers have one form. */

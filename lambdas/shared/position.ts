@@ -26,6 +26,13 @@ export function formatPosition(position: Position): string {
     .join('.');
 }
 
+/** @throws Error when the text is no position. */
+export function parsePosition(text: string): Position {
+  const [, epoch, log, ordinal] = /^(\d{4})\.(\d{26})\.(\d{20})$/.exec(text) ?? [];
+  if (ordinal === undefined) throw new Error(`_position is ${JSON.stringify(text)}; EEEE.LLL….OOO… is allowed`);
+  return { epoch: BigInt(epoch), log: BigInt(log), ordinal: BigInt(ordinal) };
+}
+
 /** A time as a log position: microseconds since 1970 UTC. */
 export const micros = (time: Date): bigint => BigInt(time.getTime()) * 1000n;
 

@@ -1,4 +1,7 @@
+import { checkCollectorSource, type CollectorSource } from './collector-source';
 import { checkRestSource, type RestSource } from './rest-source';
+
+export type { CollectorSource } from './collector-source';
 
 /**
  * A database that is loaded from its snapshot exports, from the stream of its changes, or from both.
@@ -28,13 +31,6 @@ export interface ChangeCapture {
    * epoch are newer than all of a lower one. From 1, for snapshots without a stream have 0. @default 1
    */
   readonly epoch?: number;
-}
-
-/** An HTTP endpoint that takes events and puts them on a stream. */
-export interface CollectorSource {
-  readonly kind: 'collector';
-  readonly name: string;
-  readonly dataset: string;
 }
 
 export type Source = DatabaseSource | CollectorSource | RestSource;
@@ -75,6 +71,7 @@ export function checkSources(sources: readonly Source[], datasets: readonly stri
   const owner = new Map<string, string>();
   for (const source of sources) {
     if (source.kind === 'rest') checkRestSource(source);
+    if (source.kind === 'collector') checkCollectorSource(source);
     for (const dataset of datasetsOf(source)) {
       if (!datasets.includes(dataset)) {
         throw new Error(

@@ -1,38 +1,30 @@
-import type { FirehoseTransformationEvent } from 'aws-lambda';
-import { readEnv, text, type Variables } from '../shared/env';
-import { answer, type TransformedRecord } from '../shared/firehose';
-import { log } from '../shared/log';
+import { text } from '../shared/env';
 import { parse } from '../shared/parse';
-import { platform, type Platform } from '../shared/platform';
+import { deployed, transformer } from '../shared/transform';
+import { form } from './form';
 import { record } from './record';
-import { routeOf } from './route';
+import { ofEpoch, routeOf } from './route';
 import { originOf, toRow } from './row';
 
 /** `SOURCE` names the database source whose changes the stream has. */
-const environment = { ENVIRONMENT: text, SOURCE: text };
-
-export interface Deps {
-  readonly env: Variables;
-  readonly platform: () => Platform;
-  readonly now: () => Date;
-}
+const variables = { SOURCE: text };
 
 /**
- * Turns changes of a database, as DMS writes them to a Kinesis stream, into rows of bronze, each with its destination.
- * What breaks its contract, or has none, becomes a row of quarantine; what can't be read, or has no order, comes back as
- * it is (`ProcessingFailed`). Its log entry `changes transformed` has the counts.
+ * Turns changes of a database, as DMS writes them to a Kinesis stream, into rows of bronze. What breaks its contract, or
+ * has none, becomes a row of quarantine; what can't be read, or has no order, comes back as it is.
  */
-export const makeHandler =
-  (deps: Deps) =>
-  (event: FirehoseTransformationEvent): Promise<{ records: TransformedRecord[] }> => {
-    const config = readEnv(environment, deps.env);
-    const route = routeOf(deps.platform(), config.SOURCE);
-    const to = { environment: config.ENVIRONMENT, now: deps.now() };
-    const { records, counts } = answer(event.records, (value, json, from) =>
+export const makeHandler = transformer('changes transformed', variables, (platform, to, { SOURCE: source }) => {
+  const route = routeOf(platform, source);
+  return {
+    fresh: (value, json, from) =>
       toRow(route, { record: parse('record', record, value), text: json, origin: originOf(from) }, to),
-    );
-    log('changes transformed', { source: config.SOURCE, ...counts });
-    return Promise.resolve({ records });
+    rejected: (payload, { payload: json, _position, _origin: origin }) => {
+      const then = _position === null ? route : ofEpoch(route, _position);
+      return toRow(then, { record: parse('record', record, payload), text: json, origin }, to);
+    },
+    again: { readers: route.readers, form, partial: true },
+    about: { source },
   };
+});
 
-export const handler = makeHandler({ env: process.env, platform, now: () => new Date() });
+export const handler = makeHandler(deployed);

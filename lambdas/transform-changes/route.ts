@@ -1,5 +1,6 @@
 import { reader, type Reader } from '../shared/columns';
 import type { Platform } from '../shared/platform';
+import { parsePosition } from '../shared/position';
 import type { DatabaseSource } from '../shared/source';
 import type { Metadata } from './record';
 
@@ -21,6 +22,12 @@ export function routeOf({ sources, contracts }: Platform, name: string): Route {
   const own = contracts.filter(({ dataset }) => source.datasets.includes(dataset));
   return { source, readers: new Map(own.map((contract) => [contract.dataset, reader(contract)])) };
 }
+
+/** The route as it was in the epoch of a position: what a record of that time says of its place counts in that epoch. */
+export const ofEpoch = (route: Route, position: string): Route => {
+  const capture = { ...route.source.capture, epoch: Number(parsePosition(position).epoch) };
+  return { ...route, source: { ...route.source, capture } };
+};
 
 /** How the dataset of a table's record is read; undefined when the table has no contract. */
 export const readerOf = ({ source, readers }: Route, metadata: Metadata): Reader | undefined =>

@@ -1,9 +1,10 @@
 import { bronzeRow, quarantineRow, type Taking } from '../shared/bronze-row';
 import { absence, readColumns, type Fault, type Reader } from '../shared/columns';
 import type { Envelope } from '../shared/envelope';
+import type { RejectedRow } from '../shared/finished';
 import type { Outcome } from '../shared/firehose';
 import { stringifyLossless } from '../shared/lossless';
-import { formatPosition } from '../shared/position';
+import { formatPosition, parsePosition } from '../shared/position';
 
 /**
  * The row that an event becomes: one of bronze, or one of quarantine with the reason.
@@ -35,3 +36,13 @@ const position = ({ received_at, ordinal }: Envelope): string =>
 
 /** The request and the place in it: the same for each delivery of one event. */
 const origin = ({ request_id, ordinal }: Envelope): string => `request/${request_id}/${ordinal}`;
+
+/**
+ * The envelope that an event of quarantine had: its time and place stand in the position, its request in the origin.
+ * @throws Error when they do not.
+ */
+export function envelopeOf({ dataset, _position, _origin }: RejectedRow, event: unknown): object {
+  const { log, ordinal } = parsePosition(_position ?? '');
+  const [, request_id] = /^request\/(.+)\/\d+$/s.exec(_origin) ?? [];
+  return { dataset, received_at: Number(log), request_id, ordinal: Number(ordinal), event };
+}

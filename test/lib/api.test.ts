@@ -102,7 +102,10 @@ describe('WebFirewall', () => {
     of(synthesis('prod'), 'Serving').hasResourceProperties('AWS::WAFv2::WebACL', {
       DataProtectionConfig: {
         DataProtections: [
-          hidden({ FieldType: 'SINGLE_HEADER', FieldKeys: ['authorization', 'x-api-key', 'x-amz-security-token'] }),
+          hidden({
+            FieldType: 'SINGLE_HEADER',
+            FieldKeys: ['authorization', 'x-api-key', 'x-write-key', 'x-amz-security-token'],
+          }),
           hidden({ FieldType: 'QUERY_STRING' }),
           hidden({ FieldType: 'BODY' }),
         ],

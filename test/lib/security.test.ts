@@ -13,6 +13,7 @@ const ENVIRONMENTS = environmentNames;
 /** Secrets that nobody here can rotate, by logical ID, and why. */
 const NOT_ROTATED: readonly { readonly which: RegExp; readonly why: string }[] = [
   { which: /^ApiSecrets/, why: 'another company gives the credentials of its API, and makes new ones' },
+  { which: /^WriteKeys/, why: 'pages and programs hold the keys: who publishes them renews both, two at a time' },
 ];
 
 /** Where a resource of these types names the key of what passes through it, or of what it writes. */

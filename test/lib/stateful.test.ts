@@ -8,7 +8,7 @@ import { resources, synthesis } from './synthesis';
 const keeping = environmentNames.filter((name) => environmentOf(name).removal === 'retain');
 
 /** What the sample's own sources keep: it goes with them. */
-const ofSample = /^Streams\/(ApiSecretsexchangerates|ChangeCaptureoperations)/;
+const ofSample = /^Streams\/(ApiSecretsexchangerates|ChangeCaptureoperations|WriteKeyswebevents)/;
 
 describe.each(environmentNames)('%s', (environment) => {
   const all = resources(synthesis(environment));

@@ -10,10 +10,10 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+import emulated
 import lake
+from emulated import ACCOUNT, REGION, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-ACCOUNT, REGION = "000000000000", "us-east-1"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:shop"
 STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/changes"
 TRANSFORM = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:transform"
@@ -39,25 +39,13 @@ class Emulator:
 
     def __init__(self, port: int, state: Path, dsn: str, auth: bool = True):
         self.state, self.address, self.process = state, f"http://127.0.0.1:{port}", None
-        self.settings = {
-            "port": port,
-            "state": str(state),
-            "region": REGION,
-            "account": ACCOUNT,
-            "worker": "http://127.0.0.1:9",
-            "source_dsns": {},
-            "warehouse_dsn": "postgresql://nobody:none@127.0.0.1:9",
-            "silver_database": "silver",
-            "contracts": str(ROOT / "contracts"),
-            "auth": auth,
-            "capture_dsns": {SECRET: dsn},
-        }
+        self.settings = emulated.settings(port, state, auth=auth, capture_dsns={SECRET: dsn})
 
     def start(self) -> None:
         log = (self.state / "log").open("ab")
         command = [sys.executable, str(ROOT / "local" / "emulator.py")]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True)
-        self.process.stdin.write(json.dumps(self.settings) + "\n")
+        self.process.stdin.write(self.settings + "\n")
         self.process.stdin.flush()
         for _ in range(600):
             try:

@@ -205,6 +205,44 @@ def test_the_lambda_is_tried_four_times(firehose, transform, catalog, table, s3,
     assert (line["errorCode"], line["attemptsMade"]) == ("Lambda.FunctionError", 4)
 
 
+def test_a_table_that_stays_closed_holds_up_no_other_and_its_rows_go_to_the_error_prefix(
+    transform, catalog, s3, tmp_path, config, table, bucket, namespace, monkeypatch
+):
+    monkeypatch.setattr("firehose_iceberg.RETRY_PAUSE", 0.05)
+    closed = True
+
+    class Catalog:
+        """The catalogue, which refuses one table."""
+
+        def __getattr__(self, name):
+            return getattr(catalog, name)
+
+        def load_table(self, identifier):
+            if closed and identifier == (namespace, "shut"):
+                raise PermissionError("not authorized to perform: glue:GetTable")
+            return catalog.load_table(identifier)
+
+    catalog.create_table((namespace, "shut"), SCHEMA, f"s3://{bucket}/{namespace}/shut")
+    made = FirehoseIceberg(lambda role: Clients(transform, Catalog(), s3), tmp_path / "spool")
+    made.configure("stream", {**config, "RetryOptions": {"DurationInSeconds": 2}})
+    put(made, {"id": 1, "table": "shut"}, {"id": 2})
+    with pytest.raises(TimeoutError, match="not authorized to perform: glue:GetTable"):
+        made.flush()
+    for _ in range(200):
+        if errors(s3, bucket):
+            break
+        threading.Event().wait(0.05)
+    (line,) = errors(s3, bucket)["iceberg-failed"]
+    assert json.loads(base64.b64decode(line["rawData"])) == {"id": 1}
+    assert line["errorCode"] == "Iceberg.DeliveryFailed" and line["attemptsMade"] > 2
+    assert [row["id"] for row in rows(catalog, table)] == [2]
+    closed = False
+    put(made, {"id": 3, "table": "shut"})
+    assert made.flush() == 3
+    assert [row["id"] for row in catalog.load_table((namespace, "shut")).scan().to_arrow().to_pylist()] == [3]
+    made.close()
+
+
 def test_what_was_accepted_survives_the_process(firehose, transform, catalog, s3, tmp_path, table):
     put(firehose, {"id": 1})
     firehose.close()

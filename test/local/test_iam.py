@@ -3,16 +3,15 @@
 import json
 import time
 import uuid
-from pathlib import Path
 
+import emulated
 import iam_resources
 import lake
 import pytest
 import roles
 from botocore.exceptions import ClientError
+from emulated import ACCOUNT, REGION, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-ACCOUNT, REGION = "000000000000", "us-east-1"
 GLUE = f"arn:aws:glue:{REGION}:{ACCOUNT}"
 WORKGROUP = f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:workgroup/warehouse"
 
@@ -21,23 +20,7 @@ WORKGROUP = f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:workgroup/warehouse
 def aws(serve):
     """Clients of our emulator by their service, with the rights of the account."""
 
-    def settings(port: int, state: Path) -> str:
-        return json.dumps(
-            {
-                "port": port,
-                "state": str(state),
-                "region": REGION,
-                "account": ACCOUNT,
-                "worker": "http://127.0.0.1:9",
-                "source_dsns": {},
-                "warehouse_dsn": "postgresql://nobody:none@127.0.0.1:9",
-                "silver_database": "local_silver",
-                "contracts": str(ROOT / "contracts"),
-                "auth": True,
-            }
-        )
-
-    address = serve([str(ROOT / "local" / "emulator.py")], first_line=settings)
+    address = serve([str(ROOT / "local" / "emulator.py")], first_line=emulated.settings)
     return lambda service, session=None: lake.client(service, address, REGION, session)
 
 

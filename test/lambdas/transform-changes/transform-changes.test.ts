@@ -22,7 +22,7 @@ it('makes a row of bronze out of an insert', async () => {
   expect(record.text).toBe(
     '{"parcel_id":46,"weight":"31.500000000000000000","label":"fragile","sent_at":1722214697000000,' +
       `"_op":"upsert","_position":"${POSITION}","_committed_at":1722214697974340,"_ingested_at":1795154400000000,` +
-      '"_missing":null,"_origin":"kinesis/shardId-000000000002/49660","_previous_key":null,"_rest":null}',
+      '"_missing":null,"_origin":"parcels/kinesis/shardId-000000000002/49660","_previous_key":null,"_rest":null}',
   );
 });
 
@@ -67,7 +67,7 @@ it('tells records that came as one of Kinesis apart', async () => {
       kinesisRecordMetadata: { ...each.kinesisRecordMetadata, subsequenceNumber: '7' } as FirehoseRecordMetadata,
     })),
   }).then(({ records }) => records);
-  expect(JSON.parse(Buffer.from(record.data, 'base64').toString())).toMatchObject({ _origin: `${ORIGIN}/7` });
+  expect(JSON.parse(Buffer.from(record.data, 'base64').toString())).toMatchObject({ _origin: `parcels/${ORIGIN}/7` });
 });
 
 it('keeps what the contract lacks, and counts it', async () => {

@@ -86,7 +86,7 @@ it('makes a row of bronze out of an event, every number digit for digit', async 
   expect(record.text).toBe(
     '{"id":"e1","at":1795154400500000,"customer":9007199254740993,"price":"1.50","_op":"upsert",' +
       '"_position":"0000.00000000001795154400123000.00000000000000000003","_committed_at":1795154400123000,' +
-      '"_ingested_at":1795154400000000,"_missing":null,"_origin":"request/req/3","_previous_key":null,' +
+      '"_ingested_at":1795154400000000,"_missing":null,"_origin":"clicks/request/req/3","_previous_key":null,' +
       '"_rest":"{\\"colour\\":\\"red\\"}"}',
   );
 });
@@ -151,4 +151,34 @@ it('answers within Lambda’s limit, and hands back what does not fit', async ()
   const failed = answer.filter((record) => record.result === 'ProcessingFailed');
   expect(failed.length).toBeGreaterThan(0);
   expect(JSON.parse(failed[0].text)).toHaveProperty('event');
+});
+
+describe('a row that it made before', () => {
+  const ahead = contract({ ...clicks, columns: [...clicks.columns, column('colour', { name: 'varchar', length: 9 })] });
+
+  it('is passed on: columns that the event lacked are null, what was left over is taken', async () => {
+    const [{ text }] = await transform(
+      envelope({ id: 'e1', at: '2026-11-20T07:00:00Z', customer: '9007199254740993' }),
+    );
+    const [again] = await transform(text);
+    expect(again.text).toBe(text);
+    const [red] = await transform(envelope({ id: 'e1', at: '2026-11-20T07:00:00Z', colour: 'red' }));
+    const rows = (await transformWith(ahead, [text, red.text])).map((record) => JSON.parse(record.text) as object);
+    expect(rows).toEqual([
+      expect.objectContaining({ colour: null, _missing: null, _rest: null }),
+      expect.objectContaining({ colour: 'red', _missing: null, _rest: null }),
+    ]);
+  });
+
+  it('is taken once more out of quarantine, as the event that it was', async () => {
+    const event = { id: 'e1', at: '2026-11-20T07:00:00Z', price: '1234.50' };
+    const [rejected] = await transform(envelope(event, 4));
+    expect(rejected.metadata?.otfMetadata.destinationTableName).toBe('rejected');
+    const columns = clicks.columns.map((c) =>
+      c.name === 'price' ? { ...c, type: { name: 'decimal' as const, precision: 9, scale: 2 } } : c,
+    );
+    const [again] = await transformWith({ ...clicks, columns }, [rejected.text]);
+    const [direct] = await transformWith({ ...clicks, columns }, [envelope(event, 4)]);
+    expect(again.text).toBe(direct.text);
+  });
 });

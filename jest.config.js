@@ -5,11 +5,13 @@ const ofSample = [
   'lib/api',
   'lib/change-capture',
   'lib/constructs',
+  'lib/replay',
   'lib/snapshot-export',
   'lib/templates',
   'end-to-end',
   'fork',
   'permissions',
+  'replay',
   'schema-change',
   'streams',
 ];

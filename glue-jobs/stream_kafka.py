@@ -4,6 +4,7 @@ Arguments: the common ones (common/arguments.py), without --dataset, and
   --bootstrap-servers HOST:PORT,…
   --authentication none|iam|scram (default none)   --secret ARN   the login of `scram`
   --topics JSON        [{"topic": …, "dataset": …, "format": "json" | "avro" | "debezium"}, …]
+  --group PREFIX       of the consumers' groups (default moraine); no place is kept there
   --epoch N            of all their positions (default 1)
   --every SECONDS      from the start of a batch to the start of the next (default 5)
   --seconds SECONDS    ends after so long (default 0: never), for a new run to take over
@@ -57,7 +58,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
         for stream in streams:
             folder = f"file://{scratch}/{stream.dataset}"
             every = None if given.available else given.every
-            queries.append(stream.start(client, options, folder, given.at_most, every))
+            queries.append(stream.start(client, options, folder, given, every))
         return _watch(session, streams, queries, client, given)
     finally:
         for query in queries:
@@ -72,6 +73,7 @@ def _parser():
     parser.add_argument("--authentication", choices=kafka_client.AUTHENTICATIONS, default="none")
     parser.add_argument("--secret")
     parser.add_argument("--topics", required=True)
+    parser.add_argument("--group", default="moraine")
     parser.add_argument("--epoch", type=int, default=1)
     parser.add_argument("--every", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=0.0)
@@ -104,7 +106,7 @@ def _watch(session: SparkSession, streams: list[Stream], queries: list, client: 
             for stream in streams:
                 if not tables.is_of_version(session, stream.topic.contract, given.env):
                     return total | {"outdated": stream.dataset}
-                _tell(stream, client)
+                _tell(stream, client, given.run_id)
         time.sleep(LOOK_EVERY if not given.available else LOOK_EVERY / 5)
 
 
@@ -118,10 +120,11 @@ def _record(streams: list[Stream], total: dict, given) -> None:
             total["quarantined"] += done["quarantined"]
 
 
-def _tell(stream: Stream, client: Client) -> None:
+def _tell(stream: Stream, client: Client, run_id: str) -> None:
     """A line for the metric filter of lib/kafka-alarms.ts."""
     now = runs.iso(datetime.now(UTC))
-    line = {"job": "kafka_lag", "dataset": stream.dataset, "behind": stream.behind(client), "at": now}
+    line = {"job": "kafka_lag", "run_id": run_id, "dataset": stream.dataset, "behind": stream.behind(client)}
+    line["at"] = now
     print(json.dumps(line), flush=True)
 
 

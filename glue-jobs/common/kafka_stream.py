@@ -4,6 +4,7 @@ Where a stream begins is what bronze says, so Spark's own checkpoint is scratch:
 lost its disk, or that gets a batch a second time, loses and doubles nothing.
 """
 
+from argparse import Namespace
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, SparkSession
@@ -33,9 +34,10 @@ class Stream:
         return kafka_progress.read(history, self.dataset, self.topic.name, self.topic.epoch)
 
     def start(
-        self, client: Client, options: dict[str, str], checkpoint: str, at_most: int, every: float | None
+        self, client: Client, options: dict[str, str], checkpoint: str, given: Namespace, every: float | None
     ) -> StreamingQuery:
-        """Starts to read; `every` seconds, or only what is there (None). A batch has `at_most` messages or so.
+        """Starts to read; `every` seconds, or only what is there (None). A batch has `given.at_most`
+        messages or so; `given.group` begins the names of the consumers' groups.
 
         Raises ValueError when messages that are not read yet are gone from the topic.
         """
@@ -46,7 +48,8 @@ class Stream:
             **{f"kafka.{name}": value for name, value in options.items()},
             subscribe=self.topic.name,
             startingOffsets=done.starting(sorted(begins)),
-            maxOffsetsPerTrigger=str(at_most),
+            maxOffsetsPerTrigger=str(given.at_most),
+            groupIdPrefix=given.group,
             failOnDataLoss="true",
         )
         trigger = {"availableNow": True} if every is None else {"processingTime": f"{every} seconds"}

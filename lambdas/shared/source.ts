@@ -1,3 +1,4 @@
+import { checkKafkaSource, type KafkaSource } from './kafka-source';
 import { checkRestSource, type RestSource } from './rest-source';
 
 /**
@@ -37,7 +38,7 @@ export interface CollectorSource {
   readonly dataset: string;
 }
 
-export type Source = DatabaseSource | CollectorSource | RestSource;
+export type Source = DatabaseSource | CollectorSource | RestSource | KafkaSource;
 
 /** A database whose snapshots are exported and loaded: the loader knows the types of PostgreSQL's exports only. */
 export const isExported = (source: Source): source is DatabaseSource =>
@@ -60,12 +61,16 @@ export function datasetsOf(source: Source): readonly string[] {
       return [source.dataset];
     case 'rest':
       return source.resources.map(({ dataset }) => dataset);
+    case 'kafka':
+      return source.topics.map(({ dataset }) => dataset);
   }
 }
 
 /** The datasets that arrive as they happen, not only when the pipeline fetches them. */
 export const streamedDatasets = (sources: readonly Source[]): string[] =>
-  sources.filter((source) => isCaptured(source) || source.kind === 'collector').flatMap(datasetsOf);
+  sources
+    .filter((source) => isCaptured(source) || source.kind === 'collector' || source.kind === 'kafka')
+    .flatMap(datasetsOf);
 
 /**
  * Sources as declared, checked against the contracts.
@@ -75,6 +80,7 @@ export function checkSources(sources: readonly Source[], datasets: readonly stri
   const owner = new Map<string, string>();
   for (const source of sources) {
     if (source.kind === 'rest') checkRestSource(source);
+    if (source.kind === 'kafka') checkKafkaSource(source);
     for (const dataset of datasetsOf(source)) {
       if (!datasets.includes(dataset)) {
         throw new Error(

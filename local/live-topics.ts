@@ -1,0 +1,58 @@
+import type { KafkaSource } from '../lambdas/shared/kafka-source';
+import { company } from './company';
+import { readTopics, type Broker } from './kafka';
+import type { Postgres } from './postgres';
+
+/** What keeping topics alive needs. */
+export interface LiveTopicsProps {
+  readonly source: Postgres;
+  /** Database of `source` in which the sample writes down what it has sent. */
+  readonly ledger: string;
+  readonly endpoint: string;
+  readonly broker: Broker;
+  readonly topics: readonly KafkaSource[];
+  /** Whether the company sends messages. */
+  readonly sends: boolean;
+  readonly say: (line: string) => void;
+}
+
+const MESSAGES_A_SECOND = 3;
+const READ_EVERY = 5000;
+const SECOND = 1000;
+
+/** Does something again and again, from one start to the next at least so many milliseconds, until it is told to stop. */
+async function repeat(every: number, stopped: () => boolean, work: () => Promise<unknown>): Promise<void> {
+  while (!stopped()) {
+    const begun = performance.now();
+    await work();
+    for (let left = every; left > 0 && !stopped(); left = every - (performance.now() - begun)) {
+      await new Promise((done) => setTimeout(done, Math.min(left, SECOND / 4)));
+    }
+  }
+}
+
+/**
+ * Lets messages come, a few each second, and the jobs read them, every few seconds, as the resident ones do on AWS.
+ * @returns `stop`, which ends both; what has come since the last reading is still on the topics then
+ */
+export function keepReading(props: LiveTopicsProps): { stop(): Promise<void> } {
+  const { source, ledger, endpoint, broker, topics, sends, say } = props;
+  const state = { stopped: false };
+  const stopped = () => state.stopped;
+  const produce = async (declared: KafkaSource): Promise<void> => {
+    const client = await source.connect(ledger);
+    await repeat(SECOND, stopped, () => company.produce(declared, client, MESSAGES_A_SECOND, broker.send));
+    await client.end();
+  };
+  const played = topics.filter(({ name }) => sends && company.plays.includes(name));
+  const all = Promise.all([...played.map(produce), repeat(READ_EVERY, stopped, () => readTopics(endpoint, topics))]);
+  all.catch((error: unknown) => {
+    if (!state.stopped) say(`the topics are read no more: ${String(error)}`);
+  });
+  return {
+    stop: async () => {
+      state.stopped = true;
+      await all;
+    },
+  };
+}

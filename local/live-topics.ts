@@ -17,16 +17,20 @@ export interface LiveTopicsProps {
 }
 
 const MESSAGES_A_SECOND = 3;
-const READ_EVERY = 5000;
+/** Milliseconds from one reading to the next, at least. */
+const PAUSE = 10_000;
 const SECOND = 1000;
 
-/** Does something again and again, from one start to the next at least so many milliseconds, until it is told to stop. */
-async function repeat(every: number, stopped: () => boolean, work: () => Promise<unknown>): Promise<void> {
+/**
+ * Does something again and again, until it is told to stop, with a pause in between of so many milliseconds, or as long
+ * as the work took: half of the time is everything else's.
+ */
+async function repeat(least: number, stopped: () => boolean, work: () => Promise<unknown>): Promise<void> {
   while (!stopped()) {
     const begun = performance.now();
     await work();
-    for (let left = every; left > 0 && !stopped(); left = every - (performance.now() - begun)) {
-      await new Promise((done) => setTimeout(done, Math.min(left, SECOND / 4)));
+    for (let left = Math.max(least, performance.now() - begun); left > 0 && !stopped(); left -= SECOND / 4) {
+      await new Promise((done) => setTimeout(done, SECOND / 4));
     }
   }
 }
@@ -45,7 +49,7 @@ export function keepReading(props: LiveTopicsProps): { stop(): Promise<void> } {
     await client.end();
   };
   const played = topics.filter(({ name }) => sends && company.plays.includes(name));
-  const all = Promise.all([...played.map(produce), repeat(READ_EVERY, stopped, () => readTopics(endpoint, topics))]);
+  const all = Promise.all([...played.map(produce), repeat(PAUSE, stopped, () => readTopics(endpoint, topics))]);
   all.catch((error: unknown) => {
     if (!state.stopped) say(`the topics are read no more: ${String(error)}`);
   });

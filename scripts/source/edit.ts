@@ -65,7 +65,9 @@ export function withDatabase(text: string, name: string, instance: string): stri
 
 /** An environment without a single database, API and Kafka cluster. @throws NoPlace likewise */
 export function withoutSources(text: string): string {
-  return ['databases', 'apis', 'kafka'].reduce((before, field) => {
+  const environment = exported(parse(text), ts.isObjectLiteralExpression);
+  const optional = environment && member(environment, 'kafka') ? ['kafka'] : [];
+  return ['databases', 'apis', ...optional].reduce((before, field) => {
     const { pos, end } = entries(parse(before), field);
     return `${before.slice(0, pos)} {}${before.slice(end)}`;
   }, text);

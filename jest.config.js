@@ -5,6 +5,7 @@ const ofSample = [
   'lib/api',
   'lib/change-capture',
   'lib/constructs',
+  'lib/kafka',
   'lib/snapshot-export',
   'lib/templates',
   'end-to-end',

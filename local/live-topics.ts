@@ -13,6 +13,8 @@ export interface LiveTopicsProps {
   readonly topics: readonly KafkaSource[];
   /** Whether the company sends messages. */
   readonly sends: boolean;
+  /** Whether they are read meanwhile. */
+  readonly reads: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -39,8 +41,8 @@ async function repeat(least: number, stopped: () => boolean, work: () => Promise
  * Lets messages come, a few each second, and the jobs read them, every few seconds, as the resident ones do on AWS.
  * @returns `stop`, which ends both; what has come since the last reading is still on the topics then
  */
-export function keepReading(props: LiveTopicsProps): { stop(): Promise<void> } {
-  const { source, ledger, endpoint, broker, topics, sends, say } = props;
+export function keepFlowing(props: LiveTopicsProps): { stop(): Promise<void> } {
+  const { source, ledger, endpoint, broker, topics, sends, reads, say } = props;
   const state = { stopped: false };
   const stopped = () => state.stopped;
   const produce = async (declared: KafkaSource): Promise<void> => {
@@ -49,7 +51,8 @@ export function keepReading(props: LiveTopicsProps): { stop(): Promise<void> } {
     await client.end();
   };
   const played = topics.filter(({ name }) => sends && company.plays.includes(name));
-  const all = Promise.all([...played.map(produce), repeat(PAUSE, stopped, () => readTopics(endpoint, topics))]);
+  const reading = reads ? [repeat(PAUSE, stopped, () => readTopics(endpoint, topics))] : [];
+  const all = Promise.all([...played.map(produce), ...reading]);
   all.catch((error: unknown) => {
     if (!state.stopped) say(`the topics are read no more: ${String(error)}`);
   });

@@ -15,7 +15,7 @@ import { deploy } from './deploy';
 import { feedSources, fillDatabases } from './feed';
 import { endLeftoverKafka, ensureKafka, readTopics, startKafka, type Broker } from './kafka';
 import { goLive } from './live';
-import { keepReading } from './live-topics';
+import { keepFlowing } from './live-topics';
 import { compareLakeCounts, LAKE } from './lake-counts';
 import { checkPorts, kafkaPorts, parseOptions, portsFrom, trinoPort, type Options } from './options';
 import { ACCOUNT, REGION, startEmulator, startSpark, tell } from './parts';
@@ -184,8 +184,9 @@ async function run(options: Options, running: Running): Promise<number> {
   if (!loaded || !counted) return 1;
   const live = captured.length > 0 && (!options.exit || options.live > 0);
   const ledger = ledgerOf(sources, given);
-  const sends = options.changes > 0;
-  const reading = live && broker ? keepReading({ source, ledger, endpoint, broker, topics, sends, say }) : undefined;
+  const flow = { source, ledger, endpoint, topics, sends: options.changes > 0, reads: !options.exit, say };
+  // While silver is compared with its sources, Spark's two cores are the merge's: topics are read once more at the end.
+  const flowing = live && broker ? keepFlowing({ ...flow, broker }) : undefined;
   const changing = live
     ? await goLive({ source, endpoint, outputs, captured, topics, changes: options.changes, say })
     : undefined;
@@ -199,7 +200,7 @@ async function run(options: Options, running: Running): Promise<number> {
     );
     say(followed ? 'silver follows the source' : 'silver does NOT follow the source');
     say(`${(await changing.stop()).toLocaleString('en')} rows have changed; now everything is compared once more`);
-    await reading?.stop();
+    await flowing?.stop();
     return (await loadAndCompare(started)) && followed ? 0 : 1;
   }
   if (options.exit) return 0;

@@ -34,6 +34,9 @@ class Producer:
         serializer = self.jvm.org.apache.kafka.common.serialization.ByteArraySerializer
         properties = self.jvm.java.util.HashMap()
         properties.put("bootstrap.servers", broker.address)
+        # A topic that is made a moment ago may refuse the first message: it is sent again, in order, not given up.
+        properties.put("enable.idempotence", "false")
+        properties.put("max.in.flight.requests.per.connection", "1")
         self.admin = self.jvm.org.apache.kafka.clients.admin.AdminClient.create(properties)
         clients = self.jvm.org.apache.kafka.clients.producer
         self.producer = clients.KafkaProducer(properties, serializer(), serializer())
@@ -51,9 +54,12 @@ class Producer:
     def send(self, topic: str, messages: list, partition: int = 0) -> None:
         """Sends (key, value): bytes, None, or what is sent as JSON."""
         record = self.jvm.org.apache.kafka.clients.producer.ProducerRecord
-        for key, value in messages:
+        sent = [
             self.producer.send(record(topic, partition, as_bytes(key), as_bytes(value)))
-        self.producer.flush()
+            for key, value in messages
+        ]
+        for each in sent:
+            each.get()
 
 
 def as_bytes(value):

@@ -130,7 +130,7 @@ const strict = (platform: Platform): Platform => ({
 test('what became no row comes back, row by row, whichever way it went wrong', async () => {
   const args = ['--orders', '500', '--changes', '50', '--exit', '--live', '150', '--port', `${port}`, '--state', state];
   const run = startRun(args);
-  await run.until(/age of silver's newest row/);
+  await run.until(/age of the newest row/);
   const { FunctionName, Environment } = await transform();
   const below = `changes/${captured.name}`;
   const use = (more: object) =>

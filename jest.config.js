@@ -5,11 +5,8 @@ const ofSample = [
   'lib/api',
   'lib/change-capture',
   'lib/constructs',
-<<<<<<< HEAD
   'lib/replay',
-=======
   'lib/kafka',
->>>>>>> h-kafka
   'lib/snapshot-export',
   'lib/templates',
   'end-to-end',

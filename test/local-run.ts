@@ -49,8 +49,13 @@ export function startRun(args: readonly string[], root = ROOT, env: Readonly<Rec
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
-    // As npm does: the CDK's command line starts the app by the name of a program.
-    env: { ...process.env, ...env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}` },
+    env: {
+      ...process.env,
+      SPARK_CONF_DIR: join(__dirname, 'spark'),
+      ...env,
+      // As npm does: the CDK's command line starts the app by the name of a program.
+      PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`,
+    },
   });
   const lines: string[] = [];
   const waiting: { pattern: RegExp; found: () => void }[] = [];

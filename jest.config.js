@@ -11,8 +11,6 @@ const ofSample = [
   'lib/templates',
   'end-to-end',
   'fork',
-  'permissions',
-  'replay',
   'schema-change',
   'streams',
 ];

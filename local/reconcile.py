@@ -18,10 +18,10 @@ again until it agrees or its row has changed at the source meanwhile; one that d
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 import lake
 import numpy
@@ -188,9 +188,9 @@ def reconcile_live(contract: Contract, config: dict, catalog, models: dict[str, 
         told, here = (summarise(reads[name], contract) for name in names)
         late = numpy.concatenate(list(compare(told, here).values()))
         result |= {"source": {"rows": told.rows}, "silver": {"rows": here.rows}, "on_the_way": len(late)}
-        deadline = time.monotonic() + PATIENCE
-        while len(late) and time.monotonic() < deadline:
-            time.sleep(LOOK_AGAIN)
+        deadline = monotonic() + PATIENCE
+        while len(late) and monotonic() < deadline:
+            sleep(LOOK_AGAIN)
             now, here = (summarise(reads[name], contract) for name in names)
             differing = compare(now, here)
             still = numpy.intersect1d(late, numpy.concatenate(list(differing.values())))

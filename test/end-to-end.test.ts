@@ -1,40 +1,38 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { FirehoseClient, ListDeliveryStreamsCommand, PutRecordCommand } from '@aws-sdk/client-firehose';
 import { Client } from 'pg';
 import { datasetsOf } from '../lambdas/shared/source';
 import { company } from '../local/company';
 import { checkPorts, portsFrom } from '../local/options';
+import { credentials, REGION, tell } from '../local/parts';
+import { runPipeline } from '../local/pipeline';
+import { ROOT } from '../local/toolchain';
 import { sources } from '../sources';
 import { counts, freePort, killAll, scratchFolder, startRun, type Run } from './local-run';
+import { refusal, without } from './roles';
 
 /**
  * What `npm run local -- --exit` does, on a small company: first with a kill -9 after each of its steps, then to the
- * end, then once more. Every run that ends has compared every row of source, silver and gold.
+ * end, then once more, to stay. Every run that ends has compared every row of source, silver and gold.
+ *
+ * A local run enforces the policies of every role. With all of them it is green; then permissions are taken from
+ * deployed roles, and each time the line that a user sees names the role, the action and the resource.
  */
 
 const ORDERS = 2000;
 
 /** Lines that a run prints when a step is done, in order; a run is killed after each. */
-const STEPS = [
-  /PostgreSQL as source/,
-  /AWS on/,
-  /deployed/,
-  /automated snapshot/,
-  /events sent/,
-  /extracted: \d+ records/,
-  /export \S+ complete/,
-  /load_landing/,
-  /load_snapshot/,
-  /-merge /,
-  /gold built/,
-  /aggregates published/,
-  /source = silver = gold/,
-];
+const STEPS = [/AWS on/, /deployed/, /events sent/, /export \S+ complete/, /load_snapshot/, /-merge /, /gold built/];
 
 let state: string;
 let port: number;
+let run: Run | undefined;
 
+// What is refused is refused again, with no long wait.
 const start = (...more: string[]): Run =>
-  startRun(['--orders', `${ORDERS}`, '--port', `${port}`, '--state', state, ...more]);
+  startRun(['--orders', `${ORDERS}`, '--port', `${port}`, '--state', state, ...more], ROOT, { SFN_WAIT_SCALE: '0.02' });
+const endpoint = () => `http://127.0.0.1:${port + 1}`;
 
 beforeAll(() => {
   state = scratchFolder();
@@ -63,8 +61,8 @@ test('killed between any two steps, the next run goes on and every row is where 
 }, 1_800_000);
 
 test('a second day loads only what changed, and the API gives the numbers that SQL on the source gives', async () => {
-  const run = start('--changes', '0');
-  const lines = await run.until(/signed for you/);
+  run = start('--changes', '0');
+  const lines = await run.until(/Ctrl-C stops all/);
   const told = lines.join('\n').replaceAll(/(\d),(\d)/g, '$1$2');
   const day = /day \d+: (\d+) orders new, (\d+) moved on or grew, (\d+) deleted/.exec(told);
   const merged = /merged orders: (\d+) keys changed .*\((\d+) new, (\d+) deleted/.exec(told);
@@ -93,7 +91,64 @@ test('a second day loads only what changed, and the API gives the numbers that S
   // Unsigned, as a stranger would ask it on AWS.
   const direct = await fetch(lines.join('\n').match(/http:\/\/127\.0\.0\.1:\d+\/_aws\/\S+/)?.[0] ?? '');
   expect(direct.status).toBe(403);
-
-  await run.interrupt();
-  await expect(checkPorts(portsFrom(port))).resolves.toBeUndefined();
 }, 600_000);
+
+/** The pipeline's lines, and how it ended. */
+async function pipeline(): Promise<string[]> {
+  const outputs = JSON.parse(readFileSync(join(state, 'outputs.json'), 'utf8')) as Record<string, object>;
+  const { PipelineArn } = Object.assign({}, ...Object.values(outputs)) as { PipelineArn: string };
+  const lines: string[] = [];
+  await runPipeline(endpoint(), PipelineArn, (line) => lines.push(line)).catch((error: unknown) =>
+    lines.push((error as Error).message),
+  );
+  return lines;
+}
+
+/** Runs the pipeline while each role lacks its action. Restores them. */
+async function refused(removed: readonly (readonly [role: string, action: string])[]): Promise<void> {
+  const restore = [];
+  for (const [role, action] of removed) restore.push(await without(endpoint(), role, action));
+  const lines = await pipeline();
+  for (const back of restore) await back();
+  const silent = removed.filter(([role, action]) => refusal(lines, role, action) === undefined);
+  expect({ silent, lines: silent.length > 0 ? lines : [] }).toEqual({ silent: [], lines: [] });
+  expect(lines.at(-1)).toMatch(/^The pipeline ended as FAILED: SourcesFailed /);
+}
+
+test('handlers and Spark jobs do what their policies allow, and nothing else', async () => {
+  await refused([
+    ['SnapshotExportStartRole', 'rds:DescribeDBSnapshots'],
+    ['RestExtractExtractRole', 'secretsmanager:GetSecretValue'],
+    ['SparkJobsMergeRole', 'glue:GetTable'],
+  ]);
+}, 100_000);
+
+test('the pipeline itself calls what its role allows only, and a job records only what its role allows', async () => {
+  await refused([
+    ['PipelineStateMachine', 'lambda:InvokeFunction'],
+    ['SparkJobsMergeRole', 'dynamodb:PutItem'],
+  ]);
+}, 100_000);
+
+test('Firehose delivers in the name of its role, and says why it does not', async () => {
+  const restore = await without(endpoint(), 'EventStreamRole', 's3:PutObject');
+  const firehose = new FirehoseClient({ endpoint: endpoint(), region: REGION, credentials });
+  const { DeliveryStreamNames } = await firehose.send(new ListDeliveryStreamsCommand({}));
+  // No event of any source: it is delivered all the same, to quarantine or to the errors.
+  const Record = { Data: Buffer.from('{}') };
+  const DeliveryStreamName = DeliveryStreamNames?.find((name) => name.includes('EventStream'));
+  await firehose.send(new PutRecordCommand({ DeliveryStreamName, Record }));
+  const flushed = tell(endpoint(), 'flush');
+  await expect(flushed).rejects.toThrow(/EventStreamRole\S* is not authorized to perform: s3:PutObject/);
+  await restore();
+  await tell(endpoint(), 'flush');
+}, 60_000);
+
+test('with all permissions back, the run is green', async () => {
+  expect((await pipeline()).at(-1)).toBe('aggregates published');
+}, 100_000);
+
+test('Ctrl-C ends all of it', async () => {
+  await run?.interrupt();
+  await expect(checkPorts(portsFrom(port))).resolves.toBeUndefined();
+}, 60_000);

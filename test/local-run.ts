@@ -40,18 +40,22 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /**
- * `npm run local -- …`, in a process group of its own: tsx runs the program in a process below it.
+ * `npm run local -- …`, in a process group of its own.
  * @param root the project to run. Default: this one
  * @param env variables beside those of this process
  */
 export function startRun(args: readonly string[], root = ROOT, env: Readonly<Record<string, string>> = {}): Run {
-  const tsx = join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs');
-  const child = spawn(process.execPath, [tsx, 'local/run.ts', '--memory', '2g', ...args], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'local/run.ts', '--memory', '2g', ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
-    // As npm does: the CDK's command line starts the app by the name of a program.
-    env: { ...process.env, ...env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}` },
+    env: {
+      ...process.env,
+      SPARK_CONF_DIR: join(__dirname, 'spark'),
+      ...env,
+      // As npm does: the CDK's command line starts the app by the name of a program.
+      PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`,
+    },
   });
   const lines: string[] = [];
   const waiting: { pattern: RegExp; found: () => void }[] = [];

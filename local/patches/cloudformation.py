@@ -1,5 +1,6 @@
 """CloudFormation: what ministack creates otherwise than AWS does, and what is only recorded."""
 
+import asyncio
 import re
 
 from services import Services, Settings
@@ -20,9 +21,15 @@ RECORD_ONLY = {
 """Types that CloudFormation must be able to create and that nothing plays, with the attributes that templates
 ask for. They prove nothing: docs/local.md lists them."""
 
+PATIENCE = 30
+"""Seconds."""
+
 
 def extend(services: Services) -> None:
+    import ministack.app as app
     import ministack.services.cloudformation.provisioners as provisioners
+
+    app.SERVICE_HANDLERS["cloudformation"] = settled(app.SERVICE_HANDLERS["cloudformation"])
 
     settings = services.settings
     for resource_type, attributes in RECORD_ONLY.items():
@@ -52,6 +59,24 @@ def extend(services: Services) -> None:
         stock_secret["update"](name_of(arn), *given, **more)
     )
     secret["delete"] = lambda arn, properties: stock_secret["delete"](name_of(arn), properties)
+
+
+def settled(stock):
+    """Answers a change of a stack when it has come to its end, or goes on after `PATIENCE`.
+
+    AWS answers at once, and so does stock. `cdk deploy` looks at the stack right then, and after that every five
+    seconds, which most stacks do not take here: it would wait five seconds for each.
+    """
+
+    async def handle(*request):
+        before = asyncio.all_tasks()
+        answer = await stock(*request)
+        begun = asyncio.all_tasks() - before
+        if begun:
+            await asyncio.wait(begun, timeout=PATIENCE)
+        return answer
+
+    return handle
 
 
 def record_only(resource_type: str, attributes: tuple[str, ...], settings: Settings) -> dict:

@@ -93,6 +93,11 @@ class Warehouse:
             cursor.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
 
+    def drop_views(self) -> None:
+        """As the local lake does when a table of silver is made anew; the next dbt run brings them back."""
+        for schema, view in self.sql("select schemaname, viewname from pg_views where schemaname in ('gold', 'staging')"):
+            self.sql(f'drop view if exists {schema}."{view}" cascade')
+
     @contextmanager
     def connect(self) -> Iterator[Any]:
         """A connection, which ends without a commit."""

@@ -62,7 +62,7 @@ def built(new_warehouse: Callable[..., Warehouse], dbt: Callable[..., Run]) -> W
     assert dbt("run", warehouse.environment).code == 0
     warehouse.merge("customers", customer(10, country="DE"), at=merged(2))
     assert dbt("run", warehouse.environment).code == 0
-    warehouse.sql("drop schema staging cascade")
+    warehouse.drop_views()
     for statement in (
         "alter table silver.customers rename column country to land",
         "alter table silver.customers alter column name type varchar(300)",

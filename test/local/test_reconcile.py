@@ -188,7 +188,7 @@ def test_while_rows_change_a_row_that_arrives_late_agrees(run, catalog, namespac
             row = {"id": 3, "part": "a", "_is_deleted": False, "_incomplete": False}
             table.append(pyarrow.Table.from_pylist([row], schema_to_pyarrow(table.schema())))
 
-    monkeypatch.setattr(reconcile.time, "sleep", arrive)
+    monkeypatch.setattr(reconcile, "sleep", arrive)
     code, said = run("insert into things (id, part) values (3, 'a')", "--live", "things")
     assert code == 0 and "4 rows in source, 3 in silver, 1 on their way, 0 differ" in said
     assert len(looks) == 2

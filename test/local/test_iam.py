@@ -147,7 +147,7 @@ def test_a_task_of_a_pipeline_asks_the_role_of_its_state_machine(
     assert cause in ended["cause"]
 
 
-def test_a_changed_stack_is_answered_for_when_it_stands_and_ref_of_a_secret_is_what_a_policy_can_name(aws):
+def test_ref_of_a_secret_is_what_a_policy_can_name(aws):
     secret = {
         "Type": "AWS::SecretsManager::Secret",
         "Properties": {"Name": "of/a/source", "SecretString": "{}"},

@@ -95,7 +95,8 @@ class Warehouse:
 
     def drop_views(self) -> None:
         """As the local lake does when a table of silver is made anew; the next dbt run brings them back."""
-        for schema, view in self.sql("select schemaname, viewname from pg_views where schemaname in ('gold', 'staging')"):
+        views = self.sql("select schemaname, viewname from pg_views where schemaname in ('gold', 'staging')")
+        for schema, view in views:
             self.sql(f'drop view if exists {schema}."{view}" cascade')
 
     @contextmanager

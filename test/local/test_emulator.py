@@ -1,5 +1,6 @@
 """What local/patches/ changes inside ministack: a new version that moves one of these is told here, by its name."""
 
+import asyncio
 import inspect
 
 import ministack.app
@@ -14,6 +15,7 @@ import ministack.services.glue
 import ministack.services.kinesis
 import ministack.services.stepfunctions
 import pytest
+from patches import cloudformation
 
 RELIED_ON = [
     (ministack.app, "SERVICE_HANDLERS", None),
@@ -115,3 +117,18 @@ def test_a_delivery_stream_tells_its_source():
     assert [(each["type"], each["config"]) for each in stream["destinations"]] == [
         ("Iceberg", {"RoleARN": "r"})
     ]
+
+
+def test_a_change_of_a_stack_is_answered_when_the_stack_stands():
+    stood = []
+
+    async def deploy():
+        await asyncio.sleep(0.05)
+        stood.append("stack")
+
+    async def stock(*request):
+        asyncio.get_running_loop().create_task(deploy())
+        return request
+
+    assert asyncio.run(cloudformation.settled(stock)("POST", "/")) == ("POST", "/")
+    assert stood == ["stack"]

@@ -9,6 +9,7 @@ const ofSample = [
   'lib/kafka',
   'lib/snapshot-export',
   'lib/templates',
+  'scripts/ops/reload',
   'end-to-end',
   'fork',
   'schema-change',

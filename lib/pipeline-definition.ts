@@ -53,9 +53,8 @@ const FAILED =
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
  */
 export function pipelineDefinition(scope: Construct, props: PipelineDefinitionProps): IChainable {
-  const all = JSON.stringify(props.branches);
   const sources = MapState.jsonata(scope, 'Each source', {
-    items: ProvideItems.jsonata(`{% $exists($states.input.branches) ? $states.input.branches : ${all} %}`),
+    items: ProvideItems.jsonata('{% $states.input.branches %}'),
   }).itemProcessor(source(scope, props));
 
   const gold = build(scope, props.build).next(
@@ -65,11 +64,14 @@ export function pipelineDefinition(scope: Construct, props: PipelineDefinitionPr
     error: 'SourcesFailed',
     cause: `{% $join(${FAILED}, ', ') %}`,
   });
-  return sources.next(
+  sources.next(
     Choice.jsonata(scope, 'Did all arrive?')
       .when(Condition.jsonata('{% $count($states.input.failed) > 0 %}'), failed)
       .otherwise(gold),
   );
+  return Choice.jsonata(scope, 'Are sources named?')
+    .when(Condition.jsonata('{% $exists($states.input.branches) %}'), sources)
+    .otherwise(Pass.jsonata(scope, 'All sources', { outputs: { branches: props.branches } }).next(sources));
 }
 
 /** One source: input is a `Branch`, output `{source, failed: [{dataset?, failed}]}`. */

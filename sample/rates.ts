@@ -48,6 +48,7 @@ interface Rate {
 /** Serves `GET …/rates?from=2026-01-31&page=1` on 127.0.0.1 from a database in which days are published. */
 export async function serveRates(database: string, port: number): Promise<{ stop(): Promise<void> }> {
   const pool = new Pool({ connectionString: database, max: 2 });
+  pool.on('error', () => undefined); // Ctrl-C reaches PostgreSQL as well: an idle connection that ends ends nothing else
   let requests = 0;
   const server = createServer((request, response) => {
     requests += 1;

@@ -10,7 +10,7 @@ export interface Run {
   /** Everything at once, with no chance to clean up. Resolves when it has ended. */
   kill(): Promise<unknown>;
   /** Ctrl-C. Resolves when it has ended. */
-  interrupt(): Promise<unknown>;
+  interrupt(): Run['ended'];
   /** Resolves with the lines so far when one matches; fails when the run ends without it. */
   until(pattern: RegExp): Promise<readonly string[]>;
 }

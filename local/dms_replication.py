@@ -66,6 +66,13 @@ def tell(**what) -> None:
     print(json.dumps(what), flush=True)
 
 
+def passes(error: psycopg2.DatabaseError) -> bool:
+    """Whether waiting mends it. A connection lost while the log is read has no code of the server, and no class."""
+    if isinstance(error, psycopg2.errors.InsufficientPrivilege):
+        return False
+    return error.pgcode is None or isinstance(error, psycopg2.OperationalError)
+
+
 class Replication:
     """`run` returns when the replication is to end; what can be mended by waiting is tried again."""
 
@@ -91,8 +98,8 @@ class Replication:
         while not self.over.is_set():
             try:
                 self._replicate()
-            except (psycopg2.OperationalError, psycopg2.InterfaceError, BotoCoreError, ClientError) as error:
-                if isinstance(error, psycopg2.errors.InsufficientPrivilege):
+            except (psycopg2.DatabaseError, psycopg2.InterfaceError, BotoCoreError, ClientError) as error:
+                if isinstance(error, psycopg2.DatabaseError) and not passes(error):
                     raise
                 print(f"replication {self.job.task}: {error}", file=sys.stderr, flush=True)
                 self.over.wait(RETRY_AFTER)

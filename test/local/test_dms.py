@@ -7,7 +7,9 @@ import signal
 import subprocess
 import time
 
+import dms_replication
 import psycopg
+import psycopg2
 import pytest
 from botocore.exceptions import ClientError
 from capture import SECRET, Capture, Emulator, template
@@ -340,3 +342,17 @@ def test_what_kinesis_has_not_taken_is_not_acknowledged(captured, source):
     os.kill(process, signal.SIGKILL)
     iam.put_role_policy(RoleName="writer", PolicyName="own", PolicyDocument=json.dumps(policy))
     assert {each["data"]["id"] for each in capture.changes()} == set(range(1, 301))
+
+
+def test_a_lost_connection_is_waited_for_and_what_the_server_refuses_is_not(database):
+    """A server that was killed while its log was read: seen word by word."""
+    lost = psycopg2.DatabaseError("error with status PGRES_COPY_BOTH and no message from the libpq")
+    assert dms_replication.passes(lost)
+    with pytest.raises(psycopg2.OperationalError) as away:
+        psycopg2.connect("postgresql://127.0.0.1:1/nowhere")
+    assert dms_replication.passes(away.value)
+    connection = psycopg2.connect(database)
+    with pytest.raises(psycopg2.DatabaseError) as refused:
+        connection.cursor().execute("select from nothing")
+    connection.close()
+    assert not dms_replication.passes(refused.value)

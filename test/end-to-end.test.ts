@@ -13,8 +13,8 @@ import { counts, freePort, killAll, scratchFolder, startRun, type Run } from './
 import { refusal, without } from './roles';
 
 /**
- * What `npm run local -- --exit` does, on a small company: first with a kill -9 after each of its steps, then to the
- * end, then once more, to stay. Every run that ends has compared every row of source, silver and gold.
+ * What `npm run local -- --exit` does, on a small company: first with a kill -9 after each of its steps and a Ctrl-C in
+ * the middle, then to the end, then once more, to stay. Every run that ends has compared every row of source, silver and gold.
  *
  * A local run enforces the policies of every role. With all of them it is green; then permissions are taken from
  * deployed roles, and each time the line that a user sees names the role, the action and the resource.
@@ -23,7 +23,21 @@ import { refusal, without } from './roles';
 const ORDERS = 2000;
 
 /** Lines that a run prints when a step is done, in order; a run is killed after each. */
-const STEPS = [/AWS on/, /deployed/, /events sent/, /load_snapshot/, /-merge /, /gold built/];
+const STEPS = [
+  /PostgreSQL as source/,
+  /AWS on/,
+  /deployed/,
+  /automated snapshot/,
+  /events sent/,
+  /extracted: \d+ records/,
+  /export \S+ complete/,
+  /load_landing/,
+  /load_snapshot/,
+  /-merge /,
+  /gold built/,
+  /aggregates published/,
+  /source = silver = gold/,
+];
 
 let state: string;
 let port: number;

@@ -107,7 +107,8 @@ def _merge_once(
     )
     good = changes.where("_fault is null and _op <> 'truncate'")
     raised = after.truncate_floor if after.truncate_floor > done.applied_floor else ""
-    with staged(spark, transform(good, dataset, after.truncate_floor), dataset, names.staging) as staging:
+    folded = transform(good, dataset, after.truncate_floor).withColumn("_merged_at", f.lit(after.merged_at))
+    with staged(spark, folded, dataset, names.staging) as staging:
         deleted = spark.table(staging).where("_is_deleted").count()
         statement = merge_sql(dataset, names.silver, staging, after.merged_at, raised)
         token = {tables.TOKEN: staging}

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { database } from '../lambdas/shared/database';
-import { kafkaCluster } from '../lambdas/shared/kafka-cluster';
 import { api } from './api';
 import { apis } from './apis';
 import { network, tooSmallFor } from './network';
@@ -69,8 +68,6 @@ const fields = z.strictObject({
    */
   withoutCapture: z.array(z.string()).default([]),
   apis,
-  /** The Kafka cluster behind each source of that kind, by the source's name. @default {} */
-  kafka: z.record(z.string(), kafkaCluster).default({}),
   /**
    * Which snapshots of this account's databases may be exported: RDS's daily automated ones, or the newest of any kind.
    * @default 'automated'

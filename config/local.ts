@@ -2,9 +2,6 @@
 export const playedApi = (source: string): string =>
   `http://127.0.0.1:${Number(process.env.MORAINE_PORT ?? 4500) + 4}/${source}`;
 
-/** Where the local run plays Kafka; the port after it is the controller's. */
-export const playedKafka = (): string => `127.0.0.1:${Number(process.env.MORAINE_PORT ?? 4500) + 6}`;
-
 /** The secret by which the local DMS finds the database of a source. */
 export const captureSecret = (source: string): string =>
   `arn:aws:secretsmanager:us-east-1:000000000000:secret:${source}`;
@@ -27,7 +24,6 @@ export const local = {
   withoutCapture: (process.env.MORAINE_WITHOUT_CAPTURE ?? '').split(',').filter((name) => name !== ''),
   // Played by sample/, or by a server of your own.
   apis: { exchange_rates: { url: playedApi('exchange_rates') } },
-  kafka: { courier_positions: { bootstrapServers: playedKafka(), authentication: 'none' } },
   snapshotType: 'automated',
   exportPollSeconds: 1,
   spark: {

@@ -27,7 +27,6 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   );
   checkDatabases(sources, props.environment);
   checkApis(sources, props.environment);
-  checkClusters(sources, props.environment);
   checkFields(sources, contracts);
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
@@ -89,24 +88,6 @@ function checkApis(sources: readonly Source[], environment: Environment): void {
   if (extra) {
     throw new Error(
       `${file}: apis.${extra} belongs to no source: there are ${names.join(', ') || 'no REST sources'}. Remove it or declare sources/${extra}.ts`,
-    );
-  }
-}
-
-/** @throws Error when a Kafka source has no cluster in this environment, or a cluster no source. */
-function checkClusters(sources: readonly Source[], environment: Environment): void {
-  const names = sources.filter((source) => source.kind === 'kafka').map((source) => source.name);
-  const file = `config/${environment.name}.ts`;
-  const missing = names.find((name) => !(name in environment.kafka));
-  if (missing) {
-    throw new Error(
-      `${file}: kafka has no ${missing}: name the cluster behind sources/${missing}.ts, serverless: {} or bootstrapServers`,
-    );
-  }
-  const extra = Object.keys(environment.kafka).find((name) => !names.includes(name));
-  if (extra) {
-    throw new Error(
-      `${file}: kafka.${extra} belongs to no source: there are ${names.join(', ') || 'no Kafka sources'}. Remove it or declare sources/${extra}.ts`,
     );
   }
 }

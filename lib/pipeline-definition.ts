@@ -47,14 +47,13 @@ const FAILED =
  * The pipeline's states, in JSONata. Sources run side by side, all of them: exports queue by themselves, and Glue queues
  * its jobs. A snapshot is exported and watched, its tables are loaded and merged side by side; an API's resources are
  * read, loaded and merged; a stream's datasets are merged. A source or a dataset that fails stops no other; when all
- * have ended the run fails naming those that failed, or else builds gold and publishes it. A run whose input has
- * `branches` takes these instead of all: `npm run ops -- reload` loads tables of one snapshot so.
+ * have ended the run fails naming those that failed, or else builds gold and publishes it.
  * Every task is tried again before it counts as failed, for all of them may be repeated.
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
  */
 export function pipelineDefinition(scope: Construct, props: PipelineDefinitionProps): IChainable {
   const sources = MapState.jsonata(scope, 'Each source', {
-    items: ProvideItems.jsonata('{% $states.input.branches %}'),
+    items: ProvideItems.jsonArray([...props.branches]),
   }).itemProcessor(source(scope, props));
 
   const gold = build(scope, props.build).next(
@@ -64,17 +63,14 @@ export function pipelineDefinition(scope: Construct, props: PipelineDefinitionPr
     error: 'SourcesFailed',
     cause: `{% $join(${FAILED}, ', ') %}`,
   });
-  sources.next(
+  return sources.next(
     Choice.jsonata(scope, 'Did all arrive?')
       .when(Condition.jsonata('{% $count($states.input.failed) > 0 %}'), failed)
       .otherwise(gold),
   );
-  return Choice.jsonata(scope, 'Are sources named?')
-    .when(Condition.jsonata('{% $exists($states.input.branches) %}'), sources)
-    .otherwise(Pass.jsonata(scope, 'All sources', { outputs: { branches: props.branches } }).next(sources));
 }
 
-/** One source: input is a `Branch`, output `{source, failed: [{dataset?, failed}]}`. */
+/** One source: input `{source, wayIn, datasets}`, output `{source, failed: [{dataset?, failed}]}`. */
 function source(scope: Construct, props: PipelineDefinitionProps): IChainable {
   const { environment, exports, jobs } = props;
   const failed = Pass.jsonata(scope, 'Source failed');
@@ -87,7 +83,7 @@ function source(scope: Construct, props: PipelineDefinitionProps): IChainable {
   );
   const tables = eachDataset(scope, 'Each table', '$states.input.tables', props, load(scope, props));
 
-  const start = invoke(scope, 'Start export', exports.start, INPUT);
+  const start = invoke(scope, 'Start export', exports.start, { source: '{% $states.input.source %}', runId: RUN_ID });
   const check = invoke(scope, 'Check export', exports.check, INPUT);
   const wait = Wait.jsonata(scope, 'Wait for export', {
     time: WaitTime.duration(Duration.seconds(environment.exportPollSeconds)),

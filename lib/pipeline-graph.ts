@@ -14,8 +14,6 @@ export interface Branch {
   readonly source: string;
   readonly wayIn: WayIn;
   readonly datasets: readonly { readonly source: string; readonly dataset: string }[];
-  /** Which snapshot, where they come by one. @default - the newest */
-  readonly snapshot?: string;
 }
 
 function wayIn(source: Source): WayIn {

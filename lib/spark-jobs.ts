@@ -5,7 +5,6 @@ import {
   CloudWatchEncryption,
   Code,
   GlueVersion,
-  type IConnection,
   JobBookmarksEncryption,
   PySparkEtlJob,
   type PySparkEtlJobProps,
@@ -15,7 +14,6 @@ import {
   WorkerType,
 } from 'aws-cdk-lib/aws-glue';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
@@ -41,30 +39,18 @@ const WORKERS: Record<WorkerName, WorkerType> = {
 };
 /** A resident run ends after so long, and the next takes over: by then it has this day's code and settings. */
 const RESIDENT = Duration.days(1);
-const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3,fastavro==1.13.1';
+const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3';
 
 type CommonProps = Omit<PySparkEtlJobProps, 'workerConfiguration'>;
 type Grants = Partial<Record<Layer, CatalogueAccess>>;
 /** What `glue-jobs/common/merging.py` needs. */
 const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', staging: 'define' };
-/** What `glue-jobs/load_landing.py` and `glue-jobs/stream_kafka.py` need: they append. */
-const APPEND: Grants = { bronze: 'write', quarantine: 'write' };
+/** What `glue-jobs/load_landing.py` needs: it appends. */
+const LOAD_LANDING: Grants = { bronze: 'write', quarantine: 'write' };
 /** A load of a snapshot merges what bronze holds before it compares, then appends to bronze. */
 const LOAD_SNAPSHOT: Grants = { ...MERGE, bronze: 'write' };
 /** What `glue-jobs/replay_rows.py` needs: it only reads tables. */
 const REPLAY_ROWS: Grants = { bronze: 'read', quarantine: 'read' };
-
-/** A resident job, of one run at a time. */
-interface StreamOptions {
-  readonly script: string;
-  readonly name?: string;
-  readonly workerType: WorkerName;
-  readonly workers: number;
-  /** Beside those that all jobs have. */
-  readonly arguments: Record<string, string>;
-  /** Where it has a network interface. @default - none */
-  readonly connections?: IConnection[];
-}
 
 export interface SparkJobsProps extends Basis {
   readonly catalogue: Catalogue;
@@ -87,17 +73,11 @@ export class SparkJobs extends Construct {
   readonly loadLanding: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
   readonly mergeStream?: PySparkStreamingJob;
-  /** Where jobs print, a JSON line for each thing done. */
-  readonly output: ILogGroup;
   private readonly modules: Asset;
   private readonly contracts: Asset;
   private readonly security: SecurityConfiguration;
 
-  constructor(
-    scope: Construct,
-    id: string,
-    private readonly props: SparkJobsProps,
-  ) {
+  constructor(scope: Construct, id: string, props: SparkJobsProps) {
     super(scope, id);
     // Zipped with the folder `common/` at the root, as an import of it wants.
     this.modules = new Asset(this, 'Common', {
@@ -112,10 +92,9 @@ export class SparkJobs extends Construct {
       s3Encryption: S3Encryption.kms(props.key),
     });
 
-    const logs = (log: string) =>
+    for (const log of ['output', 'error']) {
       new Logs(this, `Logs-${log}`, { ...props, logGroupName: `${logPrefix(props)}/${log}` });
-    this.output = logs('output');
-    logs('error');
+    }
     // It has a name of its own: kept, it would be in the way of the next deployment.
     this.security.applyRemovalPolicy(RemovalPolicy.DESTROY);
 
@@ -123,7 +102,7 @@ export class SparkJobs extends Construct {
     grantObjects(props.landing, loader, 'exports/', 'read');
     this.loadSnapshot = this.job('LoadSnapshot', 'load_snapshot', loader, props);
 
-    const lander = this.role('LoadLandingRole', APPEND, props);
+    const lander = this.role('LoadLandingRole', LOAD_LANDING, props);
     grantObjects(props.landing, lander, REST_PREFIX, 'read');
     this.loadLanding = this.job('LoadLanding', 'load_landing', lander, props);
 
@@ -139,37 +118,18 @@ export class SparkJobs extends Construct {
     const { microBatches } = props.environment.spark;
     const datasets = streamedDatasets(props.platform.sources);
     if (microBatches && datasets.length > 0) {
-      this.mergeStream = this.resident(this, 'MergeStream', merger, {
-        ...microBatches,
-        script: 'merge_stream',
-        arguments: {
+      this.mergeStream = new PySparkStreamingJob(this, 'MergeStream', {
+        ...this.common('merge_stream', merger, props, {
           '--datasets': datasets.join(','),
           '--every': String(microBatches.everySeconds),
+          '--seconds': String(RESIDENT.toSeconds()),
           '--run-id': 'micro-batches',
-        },
+        }),
+        workerConfiguration: workers(microBatches.workerType, microBatches.workers),
+        maxConcurrentRuns: 1,
+        timeout: RESIDENT.plus(Duration.hours(1)),
       });
     }
-  }
-
-  /** A resident job that appends to bronze and quarantine, in `scope`, and its role, to which more may be granted. */
-  stream(scope: Construct, source: string, options: StreamOptions): { job: PySparkStreamingJob; role: Role } {
-    const role = this.role(`Stream-${source}-Role`, APPEND, this.props);
-    return { job: this.resident(scope, 'Job', role, options), role };
-  }
-
-  private resident(scope: Construct, id: string, role: Role, options: StreamOptions): PySparkStreamingJob {
-    const common = this.common(options.script, role, this.props, {
-      ...options.arguments,
-      '--seconds': String(RESIDENT.toSeconds()),
-    });
-    return new PySparkStreamingJob(scope, id, {
-      ...common,
-      jobName: options.name ?? common.jobName,
-      connections: options.connections,
-      workerConfiguration: workers(options.workerType, options.workers),
-      maxConcurrentRuns: 1,
-      timeout: RESIDENT.plus(Duration.hours(1)),
-    });
   }
 
   private job(id: string, script: string, role: Role, props: SparkJobsProps): PySparkEtlJob {

@@ -35,9 +35,8 @@ class RdsExport:
     """
 
     ACTIONS = (
-        *("CreateDBSnapshot", "DescribeDBSnapshots", "CopyDBSnapshot", "DeleteDBSnapshot"),
-        *("CreateDBClusterSnapshot", "DescribeDBClusterSnapshots"),
-        *("CopyDBClusterSnapshot", "DeleteDBClusterSnapshot"),
+        *("DescribeDBSnapshots", "CopyDBSnapshot", "DeleteDBSnapshot"),
+        *("DescribeDBClusterSnapshots", "CopyDBClusterSnapshot", "DeleteDBClusterSnapshot"),
         *("StartExportTask", "DescribeExportTasks", "CancelExportTask"),
     )
 

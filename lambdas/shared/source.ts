@@ -1,5 +1,4 @@
 import { checkCollectorSource, type CollectorSource } from './collector-source';
-import { checkKafkaSource, type KafkaSource } from './kafka-source';
 import { checkRestSource, type RestSource } from './rest-source';
 
 export type { CollectorSource } from './collector-source';
@@ -34,7 +33,7 @@ export interface ChangeCapture {
   readonly epoch?: number;
 }
 
-export type Source = DatabaseSource | CollectorSource | RestSource | KafkaSource;
+export type Source = DatabaseSource | CollectorSource | RestSource;
 
 /** A database whose snapshots are exported and loaded: the loader knows the types of PostgreSQL's exports only. */
 export const isExported = (source: Source): source is DatabaseSource =>
@@ -57,16 +56,12 @@ export function datasetsOf(source: Source): readonly string[] {
       return [source.dataset];
     case 'rest':
       return source.resources.map(({ dataset }) => dataset);
-    case 'kafka':
-      return source.topics.map(({ dataset }) => dataset);
   }
 }
 
 /** The datasets that arrive as they happen, not only when the pipeline fetches them. */
 export const streamedDatasets = (sources: readonly Source[]): string[] =>
-  sources
-    .filter((source) => isCaptured(source) || source.kind === 'collector' || source.kind === 'kafka')
-    .flatMap(datasetsOf);
+  sources.filter((source) => isCaptured(source) || source.kind === 'collector').flatMap(datasetsOf);
 
 /**
  * Sources as declared, checked against the contracts.
@@ -77,7 +72,6 @@ export function checkSources(sources: readonly Source[], datasets: readonly stri
   for (const source of sources) {
     if (source.kind === 'rest') checkRestSource(source);
     if (source.kind === 'collector') checkCollectorSource(source);
-    if (source.kind === 'kafka') checkKafkaSource(source);
     for (const dataset of datasetsOf(source)) {
       if (!datasets.includes(dataset)) {
         throw new Error(

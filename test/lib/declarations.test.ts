@@ -63,7 +63,6 @@ const write = (path: string, text: string) => {
 };
 const environment = (databases: Environment['databases'] = { shop: { instance: 'shop-1' } }) => ({
   ...environmentOf('dev'),
-  kafka: {},
   databases,
   apis: {},
 });
@@ -299,7 +298,6 @@ describe('one line says what is wrong and what to do', () => {
   ])('%s', (_, source, capture, message) => {
     const { databases } = parseEnvironment('config/dev.ts', {
       ...environmentOf('dev'),
-      kafka: {},
       databases: { shop: { instance: 'shop-1', capture } },
     });
     const change = () => read({ sources: [source as Source], environment: environment(databases) });
@@ -311,7 +309,6 @@ describe('one line says what is wrong and what to do', () => {
     const capture = 'capture' in source ? { secretArn, certificateArn } : undefined;
     const { databases } = parseEnvironment('config/dev.ts', {
       ...environmentOf('dev'),
-      kafka: {},
       databases: { shop: { instance: 'shop-1', capture } },
     });
     expect(read({ sources: [source], environment: environment(databases) }).sources).toEqual([source]);

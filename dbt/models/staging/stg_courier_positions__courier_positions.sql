@@ -1,1 +1,0 @@
-{{ current_rows('courier_positions') }}

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from common.algebra import Change, Key, Row, State, halves
-from common.position import following, is_empty, parse
+from common.position import following, is_empty, parse, told
 
 ARRIVAL, UPDATE, DEPARTURE = "arrival", "update", "departure"
 
@@ -41,8 +41,8 @@ Occupant = Mapping[str, Cell]
 """A row that holds the key, by column; what was never told is absent."""
 
 
-def restated(events: Iterable[Event], before: Occupant | None) -> Iterator[tuple[str, str, Occupant]]:
-    """Transaction, position and cells of each row that a departure left behind on the key.
+def restated(events: Iterable[Event], before: Occupant | None) -> Iterator[tuple[str, str, Occupant | None]]:
+    """Of each departure its transaction, the next ordinal's position, and the row that stays on the key, if any.
 
     `events` are of one key, in any order and any number of times; `before` held the key before them (None: nobody).
     """
@@ -52,16 +52,15 @@ def restated(events: Iterable[Event], before: Occupant | None) -> Iterator[tuple
         if event.transaction != transaction:
             # When a transaction ends, one row holds the key; another one is of a departure that was never told.
             here, transaction = here[-1:], event.transaction
-        told = {name: Cell(event.position, value) for name, value in event.values.items()}
+        cells = {name: Cell(event.position, value) for name, value in event.values.items()}
         if event.kind == DEPARTURE:
             here = here[1:]
-            if here:
-                yield transaction, following(event.position), here[-1]
+            yield transaction, following(event.position), here[-1] if here else None
         elif event.kind == ARRIVAL or not here:
-            here.append(told)
+            here.append(cells)
         else:
             changed = _nearest(here, event.values)
-            here[changed] = {**here[changed], **told}
+            here[changed] = {**here[changed], **cells}
 
 
 def contested(events: Iterable[Event]) -> set[str]:
@@ -92,16 +91,21 @@ def restatements(
     for key, events in recent.items():
         if not (wanted := contested(events)):
             continue
-        row = state.rows.get(key)
+        row = before = state.rows.get(key)
         if row is not None and row.position >= min(event.position for event in events):
             # The state has a part of the transaction already, and no longer says who held the key before it.
-            events, row = _by_key([*history, *batch])[key], None
+            events, before = _by_key([*history, *batch])[key], None
         floor = max([state.truncate_floor, *(c.position for c in batch if c.op == "truncate")])
         events = [event for event in events if event.position > floor]
-        for transaction, position, cells in restated(events, _occupant(row, floor)):
-            if transaction in wanted:
+        for transaction, position, cells in restated(events, _occupant(before, floor)):
+            if transaction not in wanted:
+                continue
+            if cells is not None:
                 values = {name: cell.value for name, cell in cells.items()}
                 found.append(Change("upsert", position, key, values, transaction=transaction))
+            elif row is not None and row.existence == told(position):
+                # A part of the transaction looked as if somebody stayed.
+                found.append(Change("delete", position, key, transaction=transaction))
     return found
 
 

@@ -4,12 +4,15 @@ A statement finds its rows by their keys and moves each of them once. Rows that 
 which they came, and only then are looked at alone, for no statement that finds rows by their key could do otherwise.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from common.algebra import Change
-from common.position import make
+from common.algebra import Change, State, apply, halves
+from common.netting import moving, restatements
+from common.position import make, parse
 
 COLUMNS = ("name", "code", "note", "a")
 KEYS = range(1, 5)
@@ -77,7 +80,9 @@ class Transaction:
         self.table.inserted, self.table.place = self.inserted, self.place
         return True
 
-    def _tell(self, op: str, key: int, values: dict, previous: tuple | None = None, odd: bool = False) -> None:
+    def _tell(
+        self, op: str, key: int, values: dict, previous: tuple | None = None, odd: bool = False
+    ) -> None:
         self.place += self.spread
         position = make(1, self.place, 2 * (len(self.changes) + 1) + odd)
         name = str(len(self.table.log) + 1)
@@ -99,15 +104,68 @@ STATEMENTS = (
     st.tuples(st.just("insert"), KEY, VALUE)
     | st.tuples(st.just("update"), KEY, VALUE)
     | st.tuples(st.just("delete"), KEY)
-    | st.tuples(st.just("move"), PAIRS | ROTATIONS | ROTATIONS.map(lambda pairs: pairs[:2]), st.none() | VALUE)
+    | st.tuples(
+        st.just("move"), PAIRS | ROTATIONS | ROTATIONS.map(lambda pairs: pairs[:2]), st.none() | VALUE
+    )
 )
 
 
 @st.composite
-def tables(draw, transactions: int = 6, statements: int = 5) -> Table:
+def tables(draw, transactions: int = 6, statements: int = 5, fewest: int = 1) -> Table:
     """A table after some transactions; those that could not be committed left nothing."""
     table = Table()
     run(table, [("insert", key, draw(VALUE)) for key in draw(st.sets(KEY))], True)
-    for _ in range(draw(st.integers(1, transactions))):
+    for _ in range(draw(st.integers(fewest, transactions))):
         run(table, draw(st.lists(STATEMENTS, min_size=1, max_size=statements)), draw(st.booleans()))
     return table
+
+
+def committed(*transactions: list[tuple]) -> Table:
+    table = Table()
+    for statements in transactions:
+        assert run(table, statements, spread=True)
+    return table
+
+
+def merged(batches: list[list[Change]]) -> State:
+    """The state after all batches."""
+    return list(states(batches))[-1]
+
+
+def states(batches: list[list[Change]]) -> Iterator[State]:
+    """The state after each batch was merged with what it has to tell besides."""
+    state, history, open_ = State(COLUMNS), [], set()
+    for batch in batches:
+        more = restatements(batch, history, state, open_)
+        state, _ = apply(state, [*batch, *more])
+        history += batch
+        open_ |= moving(batch)
+        yield state
+
+
+def may_be_cut(changes: list[Change]) -> bool:
+    """With a move; no key on which rows arrive twice, or that is shared and updated: decision record 23 says why."""
+    kinds = Counter((half.key, _kind(half)) for change in changes for half in halves(change))
+    shared = {key for key, kind in kinds if kind == "arrival" and (key, "departure") in kinds}
+    twice = any(count > 1 for (_, kind), count in kinds.items() if kind == "arrival")
+    return bool(moving(changes)) and not twice and not any((key, "update") in kinds for key in shared)
+
+
+def _kind(half: Change) -> str:
+    return "departure" if half.op == "delete" else ("update", "arrival")[parse(half.position).ordinal % 2]
+
+
+@st.composite
+def cuts(draw, table: Table) -> list[list[Change]]:
+    """The log in the order of its transactions, cut anywhere inside those that may be; some changes come again."""
+    batches, batch, seen = [], [], []
+    for changes in table.log:
+        changes = draw(st.permutations(changes))
+        at = sorted(draw(st.lists(st.integers(0, len(changes)), max_size=3))) if may_be_cut(changes) else []
+        for start, end in zip([0, *at], [*at, len(changes)], strict=True):
+            if start or draw(st.booleans()):
+                batches.append(batch)
+                batch = draw(st.lists(st.sampled_from(seen), max_size=3)) if seen else []
+            batch = batch + changes[start:end]
+            seen += changes[start:end]
+    return [draw(st.permutations(each)) for each in [*batches, batch]]

@@ -1,35 +1,12 @@
 """Rows that share a key inside a transaction: the state ends as the source, however the log is delivered."""
 
-from collections import Counter
-
 import pytest
 from change_logs import visible
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared_keys import COLUMNS, Table, run, tables
+from shared_keys import committed, cuts, merged, tables
 
-from common.algebra import Change, State, apply, halves
-from common.netting import moving, restatements
-from common.position import parse
-
-
-def merged(batches: list[list[Change]]) -> State:
-    """The state after each batch was merged with what it has to tell besides."""
-    state, history, open_ = State(COLUMNS), [], set()
-    for batch in batches:
-        more = restatements(batch, history, state, open_)
-        state, _ = apply(state, [*batch, *more])
-        history += batch
-        open_ |= moving(batch)
-    return state
-
-
-def committed(*transactions: list[tuple]) -> Table:
-    table = Table()
-    for statements in transactions:
-        assert run(table, statements, spread=True)
-    return table
-
+from common.netting import restatements
 
 FILLED = [("insert", 1, 1), ("insert", 2, 2), ("insert", 3, 3)]
 
@@ -51,34 +28,6 @@ def test_a_log_cut_between_transactions_ends_as_its_source(table, data):
         batches.append(data.draw(st.permutations(changes + again)))
         seen += changes
     assert visible(merged(batches)) == table.visible()
-
-
-def may_be_cut(changes: list[Change]) -> bool:
-    """With a move; no key on which rows arrive twice, or that is shared and updated: decision record 23 says why."""
-    kinds = Counter((half.key, _kind(half)) for change in changes for half in halves(change))
-    shared = {key for key, kind in kinds if kind == "arrival" and (key, "departure") in kinds}
-    twice = any(count > 1 for (_, kind), count in kinds.items() if kind == "arrival")
-    return bool(moving(changes)) and not twice and not any((key, "update") in kinds for key in shared)
-
-
-def _kind(half: Change) -> str:
-    return "departure" if half.op == "delete" else ("update", "arrival")[parse(half.position).ordinal % 2]
-
-
-@st.composite
-def cuts(draw, table: Table) -> list[list[Change]]:
-    """The log in the order of its transactions, cut anywhere inside those that may be; some changes come again."""
-    batches, batch, seen = [], [], []
-    for changes in table.log:
-        changes = draw(st.permutations(changes))
-        at = sorted(draw(st.lists(st.integers(0, len(changes)), max_size=3))) if may_be_cut(changes) else []
-        for start, end in zip([0, *at], [*at, len(changes)], strict=True):
-            if start or draw(st.booleans()):
-                batches.append(batch)
-                batch = draw(st.lists(st.sampled_from(seen), max_size=3)) if seen else []
-            batch = batch + changes[start:end]
-            seen += changes[start:end]
-    return [draw(st.permutations(each)) for each in [*batches, batch]]
 
 
 @settings(max_examples=150, deadline=None)

@@ -42,7 +42,7 @@ Occupant = Mapping[str, Cell]
 
 
 def restated(events: Iterable[Event], before: Occupant | None) -> Iterator[tuple[str, str, Occupant | None]]:
-    """Of each departure its transaction, the next ordinal's position, and the row that stays on the key, if any.
+    """Of each departure its transaction, its position, and the row that stays on the key, if any.
 
     `events` are of one key, in any order and any number of times; `before` held the key before them (None: nobody).
     """
@@ -55,7 +55,7 @@ def restated(events: Iterable[Event], before: Occupant | None) -> Iterator[tuple
         cells = {name: Cell(event.position, value) for name, value in event.values.items()}
         if event.kind == DEPARTURE:
             here = here[1:]
-            yield transaction, following(event.position), here[-1] if here else None
+            yield transaction, event.position, here[-1] if here else None
         elif event.kind == ARRIVAL or not here:
             here.append(cells)
         else:
@@ -97,7 +97,8 @@ def restatements(
             events, before = _by_key([*history, *batch])[key], None
         floor = max([state.truncate_floor, *(c.position for c in batch if c.op == "truncate")])
         events = [event for event in events if event.position > floor]
-        for transaction, position, cells in restated(events, _occupant(before, floor)):
+        for transaction, departure, cells in restated(events, _occupant(before, floor)):
+            position = following(departure)
             if transaction not in wanted:
                 continue
             if cells is not None:

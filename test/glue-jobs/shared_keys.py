@@ -111,12 +111,15 @@ STATEMENTS = (
 
 
 @st.composite
-def tables(draw, transactions: int = 6, statements: int = 5, fewest: int = 1) -> Table:
-    """A table after some transactions; those that could not be committed left nothing."""
+def tables(draw, transactions: int = 6, statements: int = 5, fewest: int = 1, rotate: bool = False) -> Table:
+    """A table after some transactions; those that could not be committed left nothing. `rotate`: a rotation after
+    each."""
     table = Table()
     run(table, [("insert", key, draw(VALUE)) for key in draw(st.sets(KEY))], True)
     for _ in range(draw(st.integers(fewest, transactions))):
         run(table, draw(st.lists(STATEMENTS, min_size=1, max_size=statements)), draw(st.booleans()))
+        if rotate:
+            run(table, [("move", draw(ROTATIONS), draw(st.none() | VALUE))], draw(st.booleans()))
     return table
 
 

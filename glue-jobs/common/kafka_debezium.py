@@ -120,22 +120,22 @@ def decimal(value: str, scale: int) -> json_path.Number:
 def place(source: dict[str, Any], op: str) -> tuple[int, int]:
     """Log position and ordinal, as lambdas/transform-changes has them. Raises Unreadable for other connectors.
 
-    What a snapshot has read (`r`) stands before every change at the same place. A change of a key takes the next
-    ordinal too, so ordinals are even.
+    What a snapshot has read (`r`) stands before every change at the same place. Ordinals are even, but of a row that
+    is created, as the second half of one that is moved takes the next ordinal too.
     """
-    connector = source.get("connector")
+    connector, created = source.get("connector"), op == "c"
     try:
         match connector:
             case "postgresql":
-                return int(source["lsn"]), 0 if op == "r" else 2
+                return int(source["lsn"]), 0 if op == "r" else 2 + created
             case "mysql" | "mariadb":
                 number = int(re.search(r"\.(\d+)$", source["file"])[1])
                 row = int(source.get("row") or 0)
-                return number * MYSQL_OFFSETS + int(source["pos"]), 0 if op == "r" else 2 * row + 2
+                return number * MYSQL_OFFSETS + int(source["pos"]), 0 if op == "r" else 2 * row + 2 + created
             case "sqlserver":
                 lsn = source.get("change_lsn") or source["commit_lsn"]
                 serial = int(source.get("event_serial_no") or 0)
-                return int(lsn.replace(":", ""), 16), 0 if op == "r" else 2 * serial + 2
+                return int(lsn.replace(":", ""), 16), 0 if op == "r" else 2 * serial + 2 + created
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(
             f"source of {connector} does not say where in the log it stands: {shown(source)}"

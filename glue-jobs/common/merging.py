@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from common import iceberg, moves, progress, quarantine, runs, tables
+from common import crossings, iceberg, moves, progress, quarantine, runs, tables
 from common.contract import Contract
 from common.fold import fault, transform
 from common.iceberg import Snapshots
@@ -39,6 +39,7 @@ class Batch:
     oldest: str = ""
     newest: str = ""
     newest_committed_at: str = ""
+    keys: crossings.Counts = crossings.Counts()
 
 
 def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapshot: int | None = None) -> dict:
@@ -89,7 +90,11 @@ def _merge_once(
             "merge with --from-snapshot 0 to read all of it"
         )
     changes = _changes(spark, dataset, names.bronze, start, bronze.current)
-    batch = _measure(changes)
+    batch = _measure(changes, done)
+    floor = max(done.truncate_floor, batch.truncate)
+    changes, done = crossings.settle(
+        spark, changes, dataset, (names.bronze, names.silver), start, done, batch.keys, floor
+    )
     absent = _absent_keys(spark, changes, dataset, names.silver, done, batch)
     quarantined = 0
     if absent is not None:
@@ -99,8 +104,8 @@ def _merge_once(
     after = replace(
         done,
         consumed=bronze.current,
-        truncate_floor=max(done.truncate_floor, batch.truncate),
-        applied_floor=max(done.truncate_floor, batch.truncate),
+        truncate_floor=floor,
+        applied_floor=floor,
         merged_at=_next_time(done.merged_at),
         newest_committed_at=max(done.newest_committed_at, batch.newest_committed_at),
         newest_position=max(done.newest_position, batch.newest),
@@ -141,7 +146,7 @@ def _sound_times(spark: SparkSession, silver: str) -> Progress:
     return done
 
 
-def _measure(changes: DataFrame) -> Batch:
+def _measure(changes: DataFrame, done: Progress) -> Batch:
     good = f.col("_fault").isNull()
     truncate = f.col("_op") == "truncate"
     row = changes.agg(
@@ -151,9 +156,11 @@ def _measure(changes: DataFrame) -> Batch:
         f.min(f.when(good & ~truncate, f.col("_position"))).alias("oldest"),
         f.max(f.when(good, f.col("_position"))).alias("newest"),
         f.max(f.when(good, f.unix_micros("_committed_at"))).alias("at"),
+        *crossings.counts(done),
     ).first()
     at = runs.iso(datetime.fromtimestamp(0, UTC) + timedelta(microseconds=row["at"])) if row["at"] else ""
-    return Batch(row.rows, row.faulty, row.truncate or "", row.oldest or "", row.newest or "", at)
+    keys = crossings.Counts(*row[-len(crossings.Counts._fields) :])
+    return Batch(row.rows, row.faulty, row.truncate or "", row.oldest or "", row.newest or "", at, keys)
 
 
 def _absent_keys(

@@ -1,6 +1,6 @@
 """How far silver has come: kept as properties of silver's own commits, so that the two can't part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common import tables
 from common.iceberg import Snapshots
@@ -26,6 +26,13 @@ class Progress:
     newest_committed_at: str = ""
     newest_position: str = NEVER
     restamp: str = ""
+    moved: str = ""
+    """Commit times of transactions that moved rows, in microseconds, comma-separated (crossings.py)."""
+
+    def with_moved(self, times: list[int], most: int) -> "Progress":
+        """With these transactions besides, of all the newest."""
+        known = {int(at) for at in self.moved.split(",") if at} | set(times)
+        return replace(self, moved=",".join(str(at) for at in sorted(known)[-most:]))
 
     @property
     def sound(self) -> bool:
@@ -43,6 +50,7 @@ class Progress:
             tables.MERGED_AT: self.merged_at,
             tables.NEWEST_COMMITTED_AT: self.newest_committed_at,
             tables.NEWEST_POSITION: self.newest_position,
+            tables.MOVED: self.moved,
         }
         return {name: value for name, value in named.items() if value}
 
@@ -77,5 +85,6 @@ def read(silver: Snapshots) -> Progress:
         merged_at=highest[tables.MERGED_AT],
         newest_committed_at=newest.get(tables.NEWEST_COMMITTED_AT, ""),
         newest_position=newest.get(tables.NEWEST_POSITION, NEVER),
+        moved=newest.get(tables.MOVED, ""),
         restamp=own if newer and int(newest.get("added-records", 0)) else "",
     )

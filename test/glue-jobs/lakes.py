@@ -116,12 +116,17 @@ def row_of(contract: Contract, change: Change, origin: str = "test") -> dict:
         **{name: change.values.get(name) for name in names},
         "_op": change.op,
         "_position": change.position,
-        "_committed_at": START + timedelta(seconds=1),
+        "_committed_at": committed_at(change),
         "_ingested_at": START,
         "_missing": ",".join(missing) or None,
         "_origin": origin,
         "_previous_key": previous_key(contract, change),
     }
+
+
+def committed_at(change: Change) -> datetime:
+    """A time for each transaction; of changes that tell none, for each place in the log."""
+    return START + timedelta(seconds=int(change.transaction or change.position.split(".")[1]))
 
 
 def previous_key(contract: Contract, change: Change) -> str | None:

@@ -82,6 +82,7 @@ def test_a_number_in_a_times_column_without_its_unit_is_refused():
     [
         ({"connector": "postgresql", "lsn": 2**63}, "r", make(1, 2**63, 0)),
         ({"connector": "postgresql", "lsn": 2**63}, "u", make(1, 2**63, 2)),
+        ({"connector": "postgresql", "lsn": 2**63}, "c", make(1, 2**63, 3)),
         (
             {"connector": "mysql", "file": "bin.000012", "pos": 345, "row": 1},
             "u",

@@ -118,6 +118,33 @@ def test_changes_as_dms_writes_them(captured, source):
     assert all(each["metadata"]["partition-key-type"] == "task-id" for each in control)
 
 
+def test_rows_that_swap_their_keys_are_two_updates_of_one_transaction(captured, source):
+    # PostgreSQL takes no deferrable key as a table's replica identity.
+    capture = captured(
+        """create table seats (id int primary key deferrable initially deferred, name text);
+        alter table seats replica identity full;
+        insert into seats values (1, 'one'), (2, 'two')""",
+        ["seats"],
+    )
+    capture.start()
+    source.execute("update seats set id = 3 - id")
+    with source.transaction():
+        source.execute("insert into seats values (2, 'new')")
+        source.execute("update seats set id = 3 where name = 'one'")
+    found = sorted(capture.changes(), key=lambda each: each["metadata"]["stream-position"])
+    assert [(*brief(each)[1:], each.get("before-image")) for each in found] == [
+        ("update", {"id": 2, "name": "one"}, {"id": 1}),
+        ("update", {"id": 1, "name": "two"}, {"id": 2}),
+        ("insert", {"id": 2, "name": "new"}, None),
+        ("update", {"id": 3, "name": "one"}, {"id": 2}),
+    ]
+    told = [each["metadata"] for each in found]
+    assert [each["transaction-record-id"] for each in told] == [1, 2, 1, 2]
+    for first, second in (told[:2], told[2:]):
+        assert first["commit-timestamp"] == second["commit-timestamp"]
+    assert told[0]["commit-timestamp"] < told[2]["commit-timestamp"]
+
+
 def test_values_as_dms_writes_them(captured, source):
     capture = captured(
         """create domain cents as numeric(12,2);

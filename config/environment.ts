@@ -104,6 +104,17 @@ const fields = z.strictObject({
         .optional(),
     })
     .prefault({}),
+  /** Compaction of the lake's tables, and what goes from them by and by (`glue-jobs/maintain.py`). */
+  maintenance: z
+    .strictObject({
+      /** Hours from one run to the next. @default - 24, with `spark.microBatches` 1 */
+      everyHours: z.int().min(1).max(720).optional(),
+      /** Hours for which the tables' snapshots stay, for readers and for time travel. @default - 48, with `spark.microBatches` 6 */
+      keepHours: z.int().min(1).max(8760).optional(),
+      /** Days for which a deleted row stays as a tombstone; a change of it that arrives later is refused. @default 30 */
+      tombstoneDays: z.int().min(1).max(3650).default(30),
+    })
+    .prefault({}),
   /**
    * Answers that follow the streams between two runs of the pipeline: aggregates are views of gold with what silver has
    * merged since, and are published as often as said here. Wants `spark.microBatches`. Redshift is asked, and billed,

@@ -1,4 +1,4 @@
-"""Glue job: keeps the lake's tables fast and small, again and again: bronze and silver of the datasets, one after the other.
+"""Glue job: keeps the tables of the lake fast and small: bronze and silver of the datasets, one after the other.
 
 For each: tombstones that are old enough are purged (common/tombstones.py), bronze and silver are compacted
 (common/compaction.py), snapshots that nobody needs any more expire (common/expiry.py). Merges may run meanwhile. A run
@@ -22,7 +22,12 @@ from common import arguments, compaction, expiry, runs, tables, tombstones
 
 
 def maintain(
-    spark: SparkSession, dataset: str, environment: str, now: datetime, keep: timedelta, tombstone_age: timedelta
+    spark: SparkSession,
+    dataset: str,
+    environment: str,
+    now: datetime,
+    keep: timedelta,
+    tombstone_age: timedelta,
 ) -> dict:
     """Maintains the tables of one dataset and says what that did."""
     names = tables.of(environment, dataset)

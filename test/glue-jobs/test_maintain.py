@@ -224,4 +224,9 @@ def test_main_does_the_others_when_one_dataset_cannot_be_maintained(lake, capsys
         job.main(argv, lake.spark)
     (line,) = capsys.readouterr().out.strip().splitlines()
     assert '"dataset": "parts", "job": "maintain", "purged": 0' in line
-    assert Snapshots(lake.spark, lake.silver).summary(Snapshots(lake.spark, lake.silver).current)["total-data-files"] == "2"
+    assert (
+        Snapshots(lake.spark, lake.silver).summary(Snapshots(lake.spark, lake.silver).current)[
+            "total-data-files"
+        ]
+        == "2"
+    )

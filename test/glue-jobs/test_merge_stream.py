@@ -1,12 +1,15 @@
 """The merge as a resident job: what arrives while it runs is merged, and one dataset's trouble is not the others'."""
 
 import threading
+from collections import Counter
 
 import merge_stream as job
 import pytest
 from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
 
+from common import iceberg, progress
 from common.algebra import Change
+from common.iceberg import Snapshots
 from common.position import make
 
 COLUMNS = [("id", "bigint", "key"), ("note", "varchar(9)", "")]
@@ -52,6 +55,47 @@ def test_a_dataset_that_cannot_be_merged_does_not_hold_up_the_others_and_is_told
     with pytest.raises(Exception, match="notes"):
         run(lakes, tmp_path, "notes,letters", 60)
     assert notes(lakes["letters"]) == {1: "a"}
+
+
+def test_tables_are_merged_side_by_side_each_with_its_own_progress(lakes, tmp_path, monkeypatch):
+    """Both are about to commit at the same time, or the barrier breaks."""
+    together, commit, busy, at_once = threading.Barrier(2, timeout=60), iceberg.commit_with, Counter(), []
+
+    def meet(spark, properties, work):
+        together.wait()
+        commit(spark, properties, work)
+
+    def look(self, environment):
+        name = self.contract.dataset
+        busy[name] += 1
+        at_once.append(busy[name])
+        try:
+            return stock(self, environment)
+        finally:
+            busy[name] -= 1
+
+    stock = job.Follower.look
+    monkeypatch.setattr(iceberg, "commit_with", meet)
+    monkeypatch.setattr(job.Follower, "look", look)
+    append(lakes["notes"], [upsert(7, 1, "a")])
+    append(lakes["letters"], [upsert(8, 1, "b"), upsert(9, 2, "c")])
+    result = run(lakes, tmp_path, "notes,letters", 1, parallel="4")
+    assert result["batches"] == 2 and set(at_once) == {1}
+    assert [notes(lakes[name]) for name in lakes] == [{1: "a"}, {1: "b", 2: "c"}]
+    for lake, newest in zip(lakes.values(), (7, 9), strict=True):
+        done = progress.read(Snapshots(lake.spark, lake.silver))
+        assert done.consumed == Snapshots(lake.spark, lake.bronze).current
+        assert done.newest_position == make(1, newest)
+
+
+def test_a_table_that_a_compaction_has_reserved_waits(lakes, tmp_path):
+    until = {"notes": "2999-01-01", "letters": "2020-01-01"}
+    for name, lake in lakes.items():
+        properties = f"'moraine.reserved-until' = '{until[name]}T00:00:00+00:00'"
+        lake.spark.sql(f"alter table {lake.silver} set tblproperties ({properties})")
+        append(lake, [upsert(1, 1, "a")])
+    run(lakes, tmp_path, "notes,letters", 1)
+    assert [notes(lakes[name]) for name in lakes] == [{}, {1: "a"}]
 
 
 def test_a_table_of_a_newer_contract_ends_the_run_before_it_merges_anything(lakes, tmp_path):

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 
+import merge as merge_job
 import merge_stream as job
 import pytest
 from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
@@ -105,3 +106,33 @@ def test_a_table_of_a_newer_contract_ends_the_run_before_it_merges_anything(lake
     result = run(lakes, tmp_path, "notes,letters", 60)
     assert result["outdated"] == "notes" and result["rounds"] == 0
     assert notes(lakes["notes"]) == {}
+
+
+def test_one_run_of_the_merge_takes_several_datasets_and_names_those_that_failed(lakes, tmp_path):
+    for name, lake in lakes.items():
+        append(lake, [upsert(1, 1, name)])
+    argv = [
+        "--env",
+        ENVIRONMENT,
+        "--run-id",
+        "r",
+        "--contracts",
+        str(tmp_path),
+        "--datasets",
+        "notes,letters",
+    ]
+    results = merge_job.main(argv, lakes["notes"].spark)
+    assert {name: result["changed"] for name, result in results.items()} == {"notes": 1, "letters": 1}
+    assert [notes(lakes[name]) for name in lakes] == [{1: "notes"}, {1: "letters"}]
+    lakes["notes"].spark.sql(f"drop table {lakes['notes'].silver}")
+    append(lakes["letters"], [upsert(2, 1, "again")])
+    with pytest.raises(RuntimeError, match="^not merged: notes "):
+        merge_job.main(argv, lakes["notes"].spark)
+    assert notes(lakes["letters"]) == {1: "again"}
+
+
+def test_a_snapshot_to_begin_from_goes_with_one_dataset(tmp_path, capsys):
+    argv = ["--env", ENVIRONMENT, "--run-id", "r", "--contracts", str(tmp_path), "--datasets", "a,b"]
+    with pytest.raises(SystemExit):
+        merge_job.main([*argv, "--from-snapshot", "0"])
+    assert "give it with --dataset" in capsys.readouterr().err

@@ -59,8 +59,8 @@ def reservation(spark: SparkSession, table: str) -> Iterator:
 
 
 def is_reserved(spark: SparkSession, table: str) -> bool:
-    """Whether a compaction has asked the resident merge to leave the table alone for now."""
-    until = Snapshots(spark, table).properties.get(tables.RESERVED_UNTIL)
+    """Whether a compaction has asked the resident merge to leave the table alone, as it was when refreshed last."""
+    until = Snapshots(spark, table, refresh=False).properties.get(tables.RESERVED_UNTIL)
     return until is not None and datetime.fromisoformat(until) > datetime.now(UTC)
 
 

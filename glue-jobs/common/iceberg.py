@@ -14,10 +14,13 @@ ATTEMPTS = 5
 
 
 class Snapshots:
-    """The snapshots of a table as it is now (`spark` reads it anew). Raises when there is no such table."""
+    """The snapshots of a table as it is now (`spark` reads it anew, unless `refresh` is False). Raises when there is no
+    such table.
+    """
 
-    def __init__(self, spark: SparkSession, table: str):
-        spark.catalog.refreshTable(table)
+    def __init__(self, spark: SparkSession, table: str, refresh: bool = True):
+        if refresh:
+            spark.catalog.refreshTable(table)
         self._jvm = spark.sparkContext._jvm
         self._table = self._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
             spark._jsparkSession, table

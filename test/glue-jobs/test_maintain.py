@@ -62,7 +62,8 @@ def batches(lake, count: int, first: int = 0) -> list[Change]:
     return log
 
 
-def test_the_rows_are_the_same_in_fewer_files_without_deletes_to_carry_out(lake):
+def test_the_rows_are_the_same_in_fewer_files_without_deletes_to_carry_out(lake, monkeypatch):
+    monkeypatch.setattr(compaction, "MANY_MANIFESTS", 3)
     log = batches(lake, 7)
     before = Snapshots(lake.spark, lake.silver)
     assert int(before.summary(before.current)["total-delete-files"]) > 0
@@ -71,6 +72,7 @@ def test_the_rows_are_the_same_in_fewer_files_without_deletes_to_carry_out(lake)
     after = Snapshots(lake.spark, lake.silver)
     assert silver(lake) == expected(fold(log, NAMES))
     assert int(after.summary(after.current).get("total-delete-files", 0)) == 0
+    assert [Snapshots(lake.spark, table).manifests for table in (lake.silver, lake.bronze)] == [1, 1]
     assert result["silver_files"] == 2 < result["silver_files_before"]
     assert result["bronze_files"] == 1 < result["bronze_files_before"] == 7
     assert sorted(map(str, lake.rows(lake.bronze))) == sorted(map(str, told))

@@ -94,7 +94,7 @@ const fields = z.strictObject({
        */
       microBatches: z
         .strictObject({
-          /** Seconds from the start of a round over the streamed datasets to the next. @default 5 */
+          /** Seconds from the start of a dataset's merge to that of its next; four are merged side by side. @default 5 */
           everySeconds: z.int().min(1).max(3600).default(5),
           /** @default 'G.1X' */
           workerType: z.enum(['G.025X', 'G.1X', 'G.2X', 'G.4X', 'G.8X']).default('G.1X'),

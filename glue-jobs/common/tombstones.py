@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
-from common import iceberg, kafka_progress, progress, runs, tables
+from common import compaction, iceberg, kafka_progress, progress, runs, tables
 from common.iceberg import Snapshots
 
 SETTLES_AFTER = timedelta(days=2)
@@ -30,7 +30,9 @@ def purge(spark: SparkSession, names: tables.Tables, now: datetime, kept: timede
     floor, _, raised_at = Snapshots(spark, silver).properties.get(tables.PURGES, "").partition(" ")
     if floor and datetime.fromisoformat(raised_at) > now - SETTLES_AFTER:
         return 0
-    purged = iceberg.persist(lambda: _remove(spark, silver, f"{old} and `_position` <= '{floor}'", floor))
+    gone = f"{old} and `_position` <= '{floor}'"
+    with compaction.reservation(spark, silver) as reserve:
+        purged = iceberg.persist(lambda: _remove(spark, silver, gone, floor), reserve)
     _raise(spark, silver, old, now)
     return purged
 

@@ -200,13 +200,13 @@ def test_merges_and_compactions_of_one_table_at_once_lose_no_row(lake):
     thread = threading.Thread(target=resident)
     thread.start()
     try:
-        for _ in range(2):
-            result = maintain(lake)
-            assert result["silver_files"] < result["silver_files_before"]
+        first = maintain(lake)
+        maintain(lake)
     finally:
         over.set()
         thread.join()
     assert not failed, failed[0]
+    assert first["silver_files"] < first["silver_files_before"]
     run(lake)
     assert silver(lake) == expected(fold(log, NAMES))
 

@@ -6,7 +6,7 @@ import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import { watchKafka } from './kafka-alarms';
 import { withinCluster, type KafkaClusters, type ReachableCluster } from './kafka-clusters';
-import { ResidentJob } from './resident-job';
+import { RepeatedJob } from './repeated-job';
 import type { SparkJobs } from './spark-jobs';
 
 export interface KafkaStreamsProps extends Basis {
@@ -56,7 +56,7 @@ class KafkaStream extends Construct {
     });
     grantRead(role, cluster, environment.name);
     if (connection) grantNetwork(role, connection);
-    new ResidentJob(this, 'Resident', { ...props, job, what: `job that reads ${source.name}`, runbook: 'kafka-job' });
+    new RepeatedJob(this, 'Resident', { ...props, job, what: `job that reads ${source.name}`, runbook: 'kafka-job' });
     watchKafka(this, {
       alarms,
       source: source.name,

@@ -18,7 +18,7 @@ import type { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
 import type { Handler } from './handler';
 import type { Branch } from './pipeline-graph';
-import { build, INPUT, invoke, RUN_ID, runJob } from './pipeline-tasks';
+import { build, DATASET, DATASETS, INPUT, invoke, RUN_ID, runJob } from './pipeline-tasks';
 import type { RestExtract } from './rest-extract';
 import type { SnapshotExport } from './snapshot-export';
 import type { SparkJobs } from './spark-jobs';
@@ -40,15 +40,16 @@ const CATCH_SOURCE: CatchProps = { outputs: `{% {'source': $states.input.source,
 /** A map's result: the source, and those of its datasets that failed, or that an export skipped. */
 const SUM_UP =
   "{% {'source': $states.input.source, 'failed': [$states.result[$exists(failed)], $states.input.skipped]} %}";
+const NONE_FAILED = "{% {'source': $states.input.source, 'failed': []} %}";
 const FAILED =
   "$states.input[$count(failed) > 0].(source & ' (' & $join(failed.$join([dataset, failed], ': '), '; ') & ')')";
 
 /**
  * The pipeline's states, in JSONata. Sources run side by side, all of them: exports queue by themselves, and Glue queues
  * its jobs. A snapshot is exported and watched, its tables are loaded and merged side by side; an API's resources are
- * read, loaded and merged; a stream's datasets are merged. A source or a dataset that fails stops no other; when all
- * have ended the run fails naming those that failed, or else builds gold and publishes it. A run whose input has
- * `branches` takes these instead of all: `npm run ops -- reload` loads tables of one snapshot so.
+ * read, loaded and merged; a stream's datasets are merged, all in one run of the job. A source or a dataset that fails
+ * stops no other; when all have ended the run fails naming those that failed, or else builds gold and publishes it. A
+ * run whose input has `branches` takes these instead of all: `npm run ops -- reload` loads tables of one snapshot so.
  * Every task is tried again before it counts as failed, for all of them may be repeated.
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
  */
@@ -78,13 +79,7 @@ export function pipelineDefinition(scope: Construct, props: PipelineDefinitionPr
 function source(scope: Construct, props: PipelineDefinitionProps): IChainable {
   const { environment, exports, jobs } = props;
   const failed = Pass.jsonata(scope, 'Source failed');
-  const merges = eachDataset(
-    scope,
-    'Each dataset',
-    '$states.input.datasets',
-    props,
-    merge(scope, 'Merge', jobs.merge, props),
-  );
+  const merges = runJob(scope, 'Merge', jobs.merge, environment, DATASETS, NONE_FAILED);
   const tables = eachDataset(scope, 'Each table', '$states.input.tables', props, load(scope, props));
 
   const start = invoke(scope, 'Start export', exports.start, INPUT);
@@ -96,8 +91,8 @@ function source(scope: Construct, props: PipelineDefinitionProps): IChainable {
     time: WaitTime.duration(Duration.seconds(environment.exportPollSeconds)),
   });
   const resources = eachDataset(scope, 'Each resource', '$states.input.datasets', props, extract(scope, props));
-  for (const task of [start, check]) task.addCatch(failed, CATCH_SOURCE);
-  for (const map of [merges, tables, resources]) map.addCatch(failed, CATCH_SOURCE);
+  for (const task of [start, check, merges]) task.addCatch(failed, CATCH_SOURCE);
+  for (const map of [tables, resources]) map.addCatch(failed, CATCH_SOURCE);
 
   const done = Choice.jsonata(scope, 'Is the export complete?')
     .when(Condition.jsonata("{% $states.input.status = 'complete' %}"), tables)
@@ -130,6 +125,7 @@ function eachDataset(
 function load(scope: Construct, props: PipelineDefinitionProps): IChainable {
   const field = (name: string) => `{% $states.input.${name} %}`;
   const task = runJob(scope, 'Load snapshot', props.jobs.loadSnapshot, props.environment, {
+    ...DATASET,
     '--table': field('table'),
     '--export': field('export'),
     '--export-id': field('exportId'),
@@ -154,6 +150,7 @@ function extract(scope: Construct, props: PipelineDefinitionProps): IChainable {
   });
   const read = invoke(scope, 'Extract', handler, payload('extract'), Duration.minutes(16));
   const load = runJob(scope, 'Load landing', jobs.loadLanding, environment, {
+    ...DATASET,
     '--landing': '{% $states.input.landing %}',
   });
   const confirm = invoke(scope, 'Confirm extraction', handler, payload('confirm', { run: '{% $states.input.run %}' }));
@@ -174,7 +171,7 @@ function extract(scope: Construct, props: PipelineDefinitionProps): IChainable {
 }
 
 function merge(scope: Construct, id: string, job: PySparkEtlJob, props: PipelineDefinitionProps): TaskStateBase {
-  const task = runJob(scope, id, job, props.environment, {});
+  const task = runJob(scope, id, job, props.environment, DATASET);
   task.addCatch(Pass.jsonata(scope, `${id} failed`), CATCH_DATASET);
   return task;
 }

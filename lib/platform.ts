@@ -24,7 +24,7 @@ import { Marts } from './marts';
 import { networkOf } from './network';
 import { Pipeline } from './pipeline';
 import { changeWays, eventWays, Replay, type ReplayWay } from './replay';
-import { ResidentJob } from './resident-job';
+import { RepeatedJob } from './repeated-job';
 import { RestExtract } from './rest-extract';
 import { RunRecords } from './run-records';
 import { Serving } from './serving';
@@ -118,9 +118,13 @@ export class PlatformStage extends Stage {
     const transformation = this.stack('Transformation');
     const replayed = [...new Set(ways.map(({ prefix }) => prefix))];
     const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs, errors, replayed });
+    const { maintain, maintainEvery: every } = jobs;
+    const upkeep = { what: 'maintenance of the tables', runbook: 'maintenance', job: maintain, every };
+    new RepeatedJob(transformation, 'Maintenance', { ...basis, ...upkeep });
+    output(transformation, 'MaintainJob', maintain.jobName);
     if (jobs.mergeStream) {
       const what = { what: 'resident merge', runbook: 'resident-merge' };
-      new ResidentJob(transformation, 'MicroBatches', { ...basis, ...what, job: jobs.mergeStream });
+      new RepeatedJob(transformation, 'MicroBatches', { ...basis, ...what, job: jobs.mergeStream });
       output(transformation, 'MergeStreamJob', jobs.mergeStream.jobName);
     }
     if (clusters) new KafkaStreams(transformation, 'KafkaStreams', { ...basis, clusters, jobs });

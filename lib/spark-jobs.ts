@@ -21,7 +21,7 @@ import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
 import { jobName } from '../lambdas/shared/replay';
-import { streamedDatasets } from '../lambdas/shared/source';
+import { datasetsOf, streamedDatasets } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
@@ -41,12 +41,17 @@ const WORKERS: Record<WorkerName, WorkerType> = {
 };
 /** A resident run ends after so long, and the next takes over: by then it has this day's code and settings. */
 const RESIDENT = Duration.days(1);
+/** Maintenance without `spark.microBatches`, and with it: a commit every few seconds makes a long history in a day. */
+const DAILY = { everyHours: 24, keepHours: 48 };
+const FREQUENT = { everyHours: 1, keepHours: 6 };
 const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3,fastavro==1.13.1';
 
 type CommonProps = Omit<PySparkEtlJobProps, 'workerConfiguration'>;
 type Grants = Partial<Record<Layer, CatalogueAccess>>;
 /** What `glue-jobs/common/merging.py` needs. */
 const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', staging: 'define' };
+/** What `glue-jobs/maintain.py` needs: files and snapshots of bronze and silver go, tables stay. */
+const MAINTAIN: Grants = { bronze: 'write', silver: 'write' };
 /** What `glue-jobs/load_landing.py` and `glue-jobs/stream_kafka.py` need: they append. */
 const APPEND: Grants = { bronze: 'write', quarantine: 'write' };
 /** A load of a snapshot merges what bronze holds before it compares, then appends to bronze. */
@@ -77,7 +82,7 @@ export interface SparkJobsProps extends Basis {
 
 /**
  * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze), `loadLanding` (pages of an
- * API to bronze), `merge` (bronze to silver), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
+ * API to bronze), `merge` (bronze to silver), `maintain` (both of all datasets, one after the other), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
  * streams one that gathers what is to be replayed (`Replay`), each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
  * `spark.concurrentRuns` wait in Glue's queue; the resident job has one run.
  * @see https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
@@ -87,6 +92,9 @@ export class SparkJobs extends Construct {
   readonly loadLanding: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
   readonly mergeStream?: PySparkStreamingJob;
+  readonly maintain: PySparkEtlJob;
+  /** How often tables want that. */
+  readonly maintainEvery: Duration;
   /** Where jobs print, a JSON line for each thing done. */
   readonly output: ILogGroup;
   private readonly modules: Asset;
@@ -130,13 +138,23 @@ export class SparkJobs extends Construct {
     const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);
 
+    const { maintenance, spark } = props.environment;
+    const { everyHours, keepHours } = { ...(spark.microBatches ? FREQUENT : DAILY), ...maintenance };
+    this.maintainEvery = Duration.hours(everyHours);
+    this.maintain = this.job('Maintain', 'maintain', this.role('MaintainRole', MAINTAIN, props), props, {
+      '--datasets': props.platform.sources.flatMap(datasetsOf).join(','),
+      '--keep-hours': String(keepHours),
+      '--tombstone-days': String(maintenance.tombstoneDays),
+      '--run-id': 'maintenance',
+    });
+
     if (props.replayed.length > 0) {
       const gatherer = this.role('ReplayRowsRole', REPLAY_ROWS, props);
       for (const prefix of props.replayed) grantObjects(props.errors, gatherer, prefix, 'write');
       this.job('ReplayRows', 'replay_rows', gatherer, props);
     }
 
-    const { microBatches } = props.environment.spark;
+    const { microBatches } = spark;
     const datasets = streamedDatasets(props.platform.sources);
     if (microBatches && datasets.length > 0) {
       this.mergeStream = this.resident(this, 'MergeStream', merger, {
@@ -172,13 +190,20 @@ export class SparkJobs extends Construct {
     });
   }
 
-  private job(id: string, script: string, role: Role, props: SparkJobsProps): PySparkEtlJob {
+  /** A job of the pipeline's; with arguments of its own, one that runs once at a time. */
+  private job(
+    id: string,
+    script: string,
+    role: Role,
+    props: SparkJobsProps,
+    own?: Record<string, string>,
+  ): PySparkEtlJob {
     const { spark } = props.environment;
     return new PySparkEtlJob(this, id, {
-      ...this.common(script, role, props),
+      ...this.common(script, role, props, own),
       workerConfiguration: workers(spark.workerType, spark.workers),
-      maxConcurrentRuns: spark.concurrentRuns,
-      jobRunQueuingEnabled: true,
+      maxConcurrentRuns: own ? 1 : spark.concurrentRuns,
+      jobRunQueuingEnabled: !own,
       timeout: Duration.minutes(spark.timeoutMinutes),
     });
   }

@@ -31,7 +31,7 @@ const SECOND = 1000;
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, Math.max(0, ms)));
 
-/** Starts the resident merge, which on AWS a schedule keeps running (`lib/resident-job.ts`). */
+/** Starts the resident merge, which on AWS a schedule keeps running (`lib/repeated-job.ts`). */
 async function startMerge({ endpoint, outputs }: LiveProps): Promise<void> {
   const glue = new GlueClient({ endpoint, region: REGION, credentials });
   await glue.send(new StartJobRunCommand({ JobName: outputs.MergeStreamJob }));

@@ -33,8 +33,10 @@ function stepOf(event: HistoryEvent): string | undefined {
   }
   if (event.type !== 'TaskSucceeded') return undefined;
   const answer = JSON.parse(event.taskSucceededEventDetails?.output ?? '{}') as Answer;
-  if (answer.JobName)
-    return `${answer.JobName} ${answer.Arguments?.['--dataset'] ?? ''} (${answer.ExecutionTime ?? 0} s)`;
+  if (answer.JobName) {
+    const { '--dataset': dataset, '--datasets': datasets = '' } = answer.Arguments ?? {};
+    return `${answer.JobName} ${dataset ?? datasets} (${answer.ExecutionTime ?? 0} s)`;
+  }
   if (answer.Build) return 'gold built by dbt';
   if (answer.Payload?.endpoints) return 'aggregates published';
   const { dataset, status, pages = 0, records = 0 } = answer.Payload ?? {};

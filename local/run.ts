@@ -25,6 +25,7 @@ import { reconcile, reconcileLive } from './reconcile';
 import { ensureToolchain, ROOT, SetupError } from './toolchain';
 import { endLeftoverTrino, startTrino } from './trino';
 import { ensureTrino } from './trino-toolchain';
+import { keepTablesFast } from './upkeep';
 
 /** `npm run local`: the whole platform on this machine. Steps and their times are shown as they happen. */
 
@@ -205,6 +206,7 @@ async function run(options: Options, running: Running): Promise<number> {
   }
   if (options.exit) return 0;
 
+  running.add(keepTablesFast({ endpoint, outputs, say }));
   const server = await serveApi(url, options.port);
   running.add({ stop: () => Promise.resolve(server.close()) });
   say(`the API itself wants a signature (IAM): ${url}`);

@@ -57,17 +57,18 @@ class Progress:
 
 def read(silver: Snapshots) -> Progress:
     """The progress in silver's history: the newest commit that carries it, checked against those it didn't
-    know of.
+    know of: commits of other merges, of compactions (which carry nothing), and of purges, which raise the tombstone
+    floor.
     """
     newest: dict[str, str] | None = None
     between: list[dict[str, str]] = []
     for snapshot_id, summary in silver.history():
         if newest is not None and str(snapshot_id) == newest.get(tables.BASE):
             break
-        if newest is not None:
-            between.append(summary)
-        elif tables.CONSUMED in summary:
+        if newest is None and tables.CONSUMED in summary:
             newest = summary
+        else:
+            between.append(summary)
     if newest is None:
         return Progress(base=silver.current)
     highest = {

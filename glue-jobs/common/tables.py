@@ -25,6 +25,13 @@ CONTRACT_VERSION = "moraine.contract-version"
 """Of a table: the version of the contract that it was last brought to (lambdas/shared/tables.ts)."""
 
 
+RESERVED_UNTIL = "moraine.reserved-until"
+"""Of silver: the resident merge leaves the table alone until then (ISO 8601), so that a compaction can end."""
+
+PURGES = "moraine.purges"
+"""Of silver: the tombstone floor that it got last, and when (ISO 8601), with a space between."""
+
+
 class Tables(NamedTuple):
     """Full names of one dataset's tables in one environment; `staging` is a database."""
 

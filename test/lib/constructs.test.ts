@@ -2,6 +2,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { environment as environmentOf } from '../../config';
+import { datasetsOf } from '../../lambdas/shared/source';
 import { AlarmTopic } from '../../lib/alarms';
 import type { Basis } from '../../lib/basis';
 import { readDeclarations } from '../../lib/declarations';
@@ -239,6 +240,39 @@ describe('SparkJobs', () => {
         Properties: { Command: { Name: 'gluestreaming' }, Name: 'moraine-dev-merge_stream' },
       }),
     ).toEqual({});
+  });
+
+  test('all tables are maintained once a day, once an hour beside a resident merge, or as often as said', () => {
+    const microBatches = { everySeconds: 5, workerType: 'G.1X', workers: 2 } as const;
+    const cases = [
+      [{}, 'rate(1 day)', '48'],
+      [{ spark: { ...environmentOf('prod').spark, microBatches } }, 'rate(1 hour)', '6'],
+      [{ maintenance: { everyHours: 6, keepHours: 100, tombstoneDays: 90 } }, 'rate(6 hours)', '100'],
+    ] as const;
+    for (const [environment, rate, hours] of cases) {
+      const template = Template.fromJSON(synthesize('prod', environment).templates.Transformation);
+      template.hasResourceProperties('AWS::Glue::Job', {
+        Name: 'moraine-prod-maintain',
+        DefaultArguments: Match.objectLike({
+          '--datasets': sources.flatMap(datasetsOf).join(','),
+          '--keep-hours': hours,
+          '--tombstone-days': 'maintenance' in environment ? '90' : '30',
+        }),
+        ExecutionProperty: { MaxConcurrentRuns: 1 },
+        JobRunQueuingEnabled: false,
+      });
+      template.hasResourceProperties('AWS::Scheduler::Schedule', {
+        Description: 'Moraine prod: maintenance of the tables',
+        ScheduleExpression: rate,
+      });
+    }
+  });
+
+  test('the maintenance writes bronze and silver, and reads nothing else of the lake', () => {
+    const maintainer = allowedTo('SparkJobsMaintainRole', 'Transformation').join('\n');
+    expect(maintainer).toMatch(/s3:DeleteObject on .*dev_bronze/);
+    expect(maintainer).toMatch(/glue:UpdateTable on .*dev_silver/);
+    expect(maintainer).not.toMatch(/dev_(quarantine|staging)|glue:(Create|Delete)Table/);
   });
 
   test('a snapshot load merges first, so it may do all that a merge may', () => {

@@ -30,6 +30,8 @@ import { Logs } from './logs';
 import { REST_PREFIX } from './rest-extract';
 
 const ROOT = join(__dirname, '..');
+/** Prefix of what web analytics tools deliver, within the landing bucket: `event-exports/<source>/`. */
+export const EVENT_EXPORTS_PREFIX = 'event-exports/';
 type WorkerName = NonNullable<Environment['spark']['microBatches']>['workerType'];
 const WORKERS: Record<WorkerName, WorkerType> = {
   // A quarter of a DPU, for streaming jobs only.
@@ -47,7 +49,7 @@ type CommonProps = Omit<PySparkEtlJobProps, 'workerConfiguration'>;
 type Grants = Partial<Record<Layer, CatalogueAccess>>;
 /** What `glue-jobs/common/merging.py` needs. */
 const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', staging: 'define' };
-/** What `glue-jobs/load_landing.py` and `glue-jobs/stream_kafka.py` need: they append. */
+/** What `glue-jobs/load_landing.py`, `load_event_export.py` and `stream_kafka.py` need: they append. */
 const APPEND: Grants = { bronze: 'write', quarantine: 'write' };
 /** A load of a snapshot merges what bronze holds before it compares, then appends to bronze. */
 const LOAD_SNAPSHOT: Grants = { ...MERGE, bronze: 'write' };
@@ -85,6 +87,8 @@ export interface SparkJobsProps extends Basis {
 export class SparkJobs extends Construct {
   readonly loadSnapshot: PySparkEtlJob;
   readonly loadLanding: PySparkEtlJob;
+  /** With sources that are exports of web analytics tools: their deliveries to bronze. */
+  readonly loadEventExport?: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
   readonly mergeStream?: PySparkStreamingJob;
   /** Where jobs print, a JSON line for each thing done. */
@@ -126,6 +130,15 @@ export class SparkJobs extends Construct {
     const lander = this.role('LoadLandingRole', APPEND, props);
     grantObjects(props.landing, lander, REST_PREFIX, 'read');
     this.loadLanding = this.job('LoadLanding', 'load_landing', lander, props);
+
+    const exported = props.platform.sources.filter(({ kind }) => kind === 'event_export');
+    if (exported.length > 0) {
+      const taker = this.role('LoadEventExportRole', APPEND, props);
+      for (const { name } of exported) grantObjects(props.landing, taker, `${EVENT_EXPORTS_PREFIX}${name}/`, 'read');
+      this.loadEventExport = this.job('LoadEventExport', 'load_event_export', taker, props, {
+        '--landing': props.landing.s3UrlForObject(EVENT_EXPORTS_PREFIX),
+      });
+    }
 
     const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);
@@ -172,10 +185,16 @@ export class SparkJobs extends Construct {
     });
   }
 
-  private job(id: string, script: string, role: Role, props: SparkJobsProps): PySparkEtlJob {
+  private job(
+    id: string,
+    script: string,
+    role: Role,
+    props: SparkJobsProps,
+    more: Record<string, string> = {},
+  ): PySparkEtlJob {
     const { spark } = props.environment;
     return new PySparkEtlJob(this, id, {
-      ...this.common(script, role, props),
+      ...this.common(script, role, props, more),
       workerConfiguration: workers(spark.workerType, spark.workers),
       maxConcurrentRuns: spark.concurrentRuns,
       jobRunQueuingEnabled: true,

@@ -10,7 +10,8 @@ Arguments: the common ones (common/arguments.py) and
   --fields JSON      column of the contract → where the export has it (common/export_ga4.py, common/export_adobe.py)
   --landing URI      folder in which each source has one of its name, below which its tool delivers
 Result: deliveries loaded, records in them, bronze_rows appended, of which deleted say that an event is gone,
-quarantined, newest_committed_at and position (of the newest delivery), waiting (deliveries that are not complete).
+quarantined, of which unread are no events at all, newest_committed_at and position (of the newest delivery), waiting
+(deliveries that are not complete), deletes_withheld (with a line that is no event nobody knows what is gone).
 """
 
 import json
@@ -20,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 
 from py4j.protocol import Py4JJavaError
 from pydantic import TypeAdapter
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
@@ -63,15 +65,16 @@ class Loader:
 
     def run(self) -> dict:
         """Loads what is complete and new; gives the job's result."""
-        counts = {"deliveries": 0, "records": 0, "bronze_rows": 0, "deleted": 0, "quarantined": 0}
+        counts = dict.fromkeys(
+            ("deliveries", "records", "bronze_rows", "deleted", "quarantined", "unread"), 0
+        )
         newest: dict[str, str | None] = {}
         # As the listing says it, without an end that differs.
         prefix = landing.path(self.spark, f"{self.given.landing.rstrip('/')}/{self.given.source}")
         files = landing.files(self.spark, prefix)
         found, waiting = export_deliveries.markers(self.given.format, prefix, files)
-        done = export_progress.read(
-            Snapshots(self.spark, self.names.bronze), self.contract.dataset, self.given.source
-        )
+        history = Snapshots(self.spark, self.names.bronze)
+        done = export_progress.read(history, self.contract.dataset, self.given.source, prefix)
         pending = [marker for marker in found if not done.has(marker)]
         for marker in list(pending):
             try:
@@ -92,6 +95,7 @@ class Loader:
             **counts,
             **newest,
             "waiting": waiting,
+            "deletes_withheld": self.given.format == "ga4" and counts["unread"] > 0,
         }
 
     def delivery(self, prefix: str, marker: File, files: list[File]) -> Delivery:
@@ -145,8 +149,9 @@ class Loader:
                 found = rows.agg(
                     f.count("*").alias("records"),
                     f.count(f.when(f.col(export_rows.COPY) == 1, f.col(rules.REASONS))).alias("quarantined"),
+                    f.count(export_rows.UNREAD).alias("unread"),
                 ).first()
-            except Py4JJavaError as error:
+            except (Py4JJavaError, PySparkException) as error:
                 raise ValueError(unreadable(delivery, error)) from error
             if delivery.records is not None and found["records"] != delivery.records:
                 raise ValueError(
@@ -168,6 +173,7 @@ class Loader:
             "bronze_rows": counted[0],
             "deleted": counted[1],
             "quarantined": found["quarantined"],
+            "unread": found["unread"],
         }
 
     def new(self, rows, delivery: Delivery, carried: list[str]):
@@ -187,9 +193,9 @@ class Loader:
             quarantine.append(shaped, self.names.quarantine, self.contract.dataset, identity)
 
 
-def unreadable(delivery: Delivery, error: Py4JJavaError) -> str:
+def unreadable(delivery: Delivery, error: Exception) -> str:
     """One line about a delivery whose files can't be read, that names the file if Spark does."""
-    text = str(error.java_exception)
+    text = str(error)
     file = next((file.path for file in delivery.files if file.name in text), delivery.marker.folder)
     why = next((line.strip() for line in text.splitlines() if "Exception" in line), "no reason given")
     return f"{file} can't be read ({why[:200]}); deliver it again, with its {delivery.marker.name} last"

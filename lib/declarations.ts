@@ -31,10 +31,7 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   checkClusters(sources, props.environment);
   checkFields(sources, contracts);
   for (const source of sources.filter((one) => one.kind === 'event_export')) {
-    placesOf(
-      source,
-      contracts.find(({ dataset }) => dataset === source.dataset)!,
-    );
+    placesOf(source, contracts);
   }
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };

@@ -39,8 +39,7 @@ function wayIn(source: Source): WayIn {
 
 function delivery(source: Source, contracts: readonly Contract[]): Pick<Way, 'format' | 'fields'> {
   if (source.kind !== 'event_export') return {};
-  const contract = contracts.find(({ dataset }) => dataset === source.dataset)!;
-  return { format: source.format, fields: JSON.stringify(placesOf(source, contract)) };
+  return { format: source.format, fields: JSON.stringify(placesOf(source, contracts)) };
 }
 
 /**

@@ -114,14 +114,14 @@ function checkPlace(where: string, format: EventExportSource['format'], place: s
 }
 
 /**
- * Where each column of the contract is found in the export.
+ * Where each column of the dataset is found in the export.
  * @throws Error in one line when there is no telling, or the key does not tell events apart.
  */
-export function placesOf(
-  { name, format, dataset, fields = {} }: EventExportSource,
-  contract: Contract,
-): Record<string, string> {
+export function placesOf(source: EventExportSource, contracts: readonly Contract[]): Record<string, string> {
+  const { name, format, dataset, fields = {} } = source;
   const at = `sources/${name}.ts: ${dataset}`;
+  const contract = contracts.find((one) => one.dataset === dataset);
+  if (!contract) throw new Error(`${at} has no contract; write contracts/${dataset}.odcs.yaml`);
   const columns = contract.columns.map((column) => column.name);
   const unknown = Object.keys(fields).find((column) => !columns.includes(column));
   if (unknown !== undefined) {
@@ -129,15 +129,16 @@ export function placesOf(
       `${at}: fields has ${JSON.stringify(unknown)}, which is no column of contracts/${dataset}.odcs.yaml: there are ${columns.join(', ')}`,
     );
   }
-  const own = (column: string) => (format === 'adobe' ? column : undefined);
-  const places = Object.fromEntries(
-    columns.map((column) => [column, fields[column] ?? PLACES[format][column] ?? own(column)]),
-  );
-  const nowhere = columns.find((column) => places[column] === undefined);
-  if (nowhere !== undefined) {
-    throw new Error(
-      `${at}: nobody knows where the export has ${JSON.stringify(nowhere)}: say so in fields, for example ${nowhere}: 'param:${nowhere}'; known are ${Object.keys(PLACES[format]).join(', ')}`,
-    );
+  const known: Readonly<Record<string, string | undefined>> = { ...PLACES[format], ...fields };
+  const places: Record<string, string> = {};
+  for (const column of columns) {
+    const place = known[column] ?? (format === 'adobe' ? column : undefined);
+    if (place === undefined) {
+      throw new Error(
+        `${at}: nobody knows where the export has ${JSON.stringify(column)}: say so in fields, for example ${column}: 'param:${column}'; known are ${Object.keys(PLACES[format]).join(', ')}`,
+      );
+    }
+    places[column] = place;
   }
   const ids = columns.filter((column) => places[column] === EVENT_ID);
   const type = contract.columns.find((column) => column.name === ids[0])?.type;
@@ -146,5 +147,5 @@ export function placesOf(
       `${at}: the key is ${contract.key.join(', ')}, and ${ids.join(', ') || 'no column'} is at "event_id": the key has to be one column that is at "event_id", varchar(50) or longer`,
     );
   }
-  return places as Record<string, string>;
+  return places;
 }

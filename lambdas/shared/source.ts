@@ -4,6 +4,7 @@ import { checkKafkaSource, type KafkaSource } from './kafka-source';
 import { checkRestSource, type RestSource } from './rest-source';
 
 export type { CollectorSource } from './collector-source';
+export type { EventExportSource } from './event-export-source';
 
 /**
  * A database that is loaded from its snapshot exports, from the stream of its changes, or from both.

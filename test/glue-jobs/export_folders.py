@@ -1,5 +1,6 @@
 """Deliveries of web analytics exports in folders, as Google's and Adobe's tools make them, out of test/fixtures."""
 
+import functools
 import gzip
 import hashlib
 import io
@@ -20,6 +21,7 @@ FIXTURES = ROOT / "test" / "fixtures" / "event-exports"
 HOUR = 3600
 
 
+@functools.cache
 def way(source: str) -> dict:
     """What the pipeline tells the job of a declared source."""
     tsx = ROOT / "node_modules" / ".bin" / "tsx"
@@ -28,7 +30,7 @@ def way(source: str) -> dict:
 
 
 class Exports:
-    """A source's folder, to which a tool delivers, and its lake. Times are hours, of which each delivery has its own."""
+    """A source's folder, to which a tool delivers, and its lake. Times are hours; each delivery has its own."""
 
     def __init__(self, make_lake, landing: Path, source: str):
         self.way, self.landing = way(source), landing

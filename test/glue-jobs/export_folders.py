@@ -109,7 +109,7 @@ def packed(events: list[dict]) -> bytes:
 
 def day() -> list[dict]:
     """The events of the fixture for GA4."""
-    text = (FIXTURES / "ga4" / "events_20260131.json").read_text()
+    text = (FIXTURES / "ga4" / "events_20260131.jsonl").read_text()
     return [json.loads(line) for line in text.splitlines()]
 
 

@@ -73,7 +73,8 @@ def test_a_value_takes_the_form_of_its_type(text, family, per_second, cast):
 
 
 def test_an_event_keeps_its_id_when_it_is_told_more_of_and_gets_another_for_each_part_of_it():
-    parts = {name: "1" for name in export_ga4.ID_PARTS}
+    names = "stream_id user_pseudo_id event_timestamp event_name event_bundle_sequence_id".split()
+    parts = dict.fromkeys([*names, "batch_page_id", "batch_ordering_id", "batch_event_index"], "1")
     one = export_ga4.event_id(parts)
     assert export_ga4.event_id({**parts, "geo": {"country": "Austria"}, "user_id": "u"}) == one
     assert len({export_ga4.event_id({**parts, name: "2"}) for name in parts} | {one}) == len(parts) + 1
@@ -126,6 +127,25 @@ def test_the_values_of_a_record_are_what_was_sent(record, values):
 )
 def test_a_line_feed_that_was_sent_ends_no_record(text, records):
     assert list(export_adobe.records(text.split("\n"))) == records
+
+
+def test_a_hit_has_its_id_its_columns_and_the_rest():
+    fields = [Field("event_id", "varchar", "event_id"), Field("visit", "varchar", "visid+visit_num")]
+    fields += [Field("at", "timestamptz", "hit_time_gmt"), Field("url", "varchar", "page_url")]
+    columns = "hitid_high hitid_low visid visit_num hit_time_gmt page_url evar1 evar2".split()
+    event = export_adobe.reader(fields, columns)
+    assert event("1\t2\t3\t4\t1769850000\t\tx\t") == (
+        "1-2",
+        ["1-2", "3-4", "2026-01-31T09:00:00.000000+00:00", None],
+        '{"evar1": "x"}',
+    )
+    assert event("1\t2\t3\t\t\t\t\t").values == ["1-2", None, None, None]
+    for record, reason in [
+        ("1\t2", "has 2 values, and column_headers.tsv names 8"),
+        ("1" + "\t" * 7, "is empty"),
+    ]:
+        with pytest.raises(NoEvent, match=reason):
+            event(record)
 
 
 MANIFEST = """Datafeed-Manifest-Version: 1.0

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Environment } from '../config/environment';
 import type { Contract } from '../lambdas/shared/contract';
+import { placesOf } from '../lambdas/shared/event-export-source';
 import type { Platform } from '../lambdas/shared/platform';
 import { checkSources, isCaptured, isExported, type DatabaseSource, type Source } from '../lambdas/shared/source';
 import { checkCapture } from './capture-declarations';
@@ -29,6 +30,9 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   checkApis(sources, props.environment);
   checkClusters(sources, props.environment);
   checkFields(sources, contracts);
+  for (const source of sources.filter((one) => one.kind === 'event_export')) {
+    placesOf(source, contracts);
+  }
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
 }

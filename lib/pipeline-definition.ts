@@ -47,9 +47,10 @@ const FAILED =
 /**
  * The pipeline's states, in JSONata. Sources run side by side, all of them: exports queue by themselves, and Glue queues
  * its jobs. A snapshot is exported and watched, its tables are loaded and merged side by side; an API's resources are
- * read, loaded and merged; a stream's datasets are merged, all in one run of the job. A source or a dataset that fails
- * stops no other; when all have ended the run fails naming those that failed, or else builds gold and publishes it. A
- * run whose input has `branches` takes these instead of all: `npm run ops -- reload` loads tables of one snapshot so.
+ * read, loaded and merged; what a web analytics tool delivered is loaded and merged; a stream's datasets are merged, all
+ * in one run of the job. A source or a dataset that fails stops no other; when all have ended the run fails naming those
+ * that failed, or else builds gold and publishes it. A run whose input has `branches` takes these instead of all:
+ * `npm run ops -- reload` loads tables of one snapshot so.
  * Every task is tried again before it counts as failed, for all of them may be repeated.
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
  */
@@ -92,7 +93,11 @@ function source(scope: Construct, props: PipelineDefinitionProps): IChainable {
   });
   const resources = eachDataset(scope, 'Each resource', '$states.input.datasets', props, extract(scope, props));
   for (const task of [start, check, merges]) task.addCatch(failed, CATCH_SOURCE);
-  for (const map of [tables, resources]) map.addCatch(failed, CATCH_SOURCE);
+  const { loadEventExport } = jobs;
+  const deliveries =
+    loadEventExport &&
+    eachDataset(scope, 'Each export', '$states.input.datasets', props, deliver(scope, loadEventExport, props));
+  for (const map of [tables, resources, deliveries]) map?.addCatch(failed, CATCH_SOURCE);
 
   const done = Choice.jsonata(scope, 'Is the export complete?')
     .when(Condition.jsonata("{% $states.input.status = 'complete' %}"), tables)
@@ -100,10 +105,11 @@ function source(scope: Construct, props: PipelineDefinitionProps): IChainable {
   const started = Choice.jsonata(scope, 'Is the export queued?')
     .when(Condition.jsonata("{% $states.input.status = 'queued' %}"), queue.next(start))
     .otherwise(check.next(done));
-  return Choice.jsonata(scope, 'Way in')
+  const ways = Choice.jsonata(scope, 'Way in')
     .when(Condition.jsonata("{% $states.input.wayIn = 'snapshot' %}"), start.next(started))
-    .when(Condition.jsonata("{% $states.input.wayIn = 'extract' %}"), resources)
-    .otherwise(merges);
+    .when(Condition.jsonata("{% $states.input.wayIn = 'extract' %}"), resources);
+  if (deliveries) ways.when(Condition.jsonata("{% $states.input.wayIn = 'delivery' %}"), deliveries);
+  return ways.otherwise(merges);
 }
 
 /** Runs `steps` for each item; the result is the source and the items that failed. */
@@ -168,6 +174,19 @@ function extract(scope: Construct, props: PipelineDefinitionProps): IChainable {
     .when(unfinished, wait)
     .otherwise(load.next(confirm).next(more));
   return read.next(done);
+}
+
+/** What a web analytics tool delivered since the last run is loaded, then merged. */
+function deliver(scope: Construct, job: PySparkEtlJob, props: PipelineDefinitionProps): IChainable {
+  const field = (name: string) => `{% $states.input.${name} %}`;
+  const load = runJob(scope, 'Load event export', job, props.environment, {
+    ...DATASET,
+    '--source': field('source'),
+    '--format': field('format'),
+    '--fields': field('fields'),
+  });
+  load.addCatch(Pass.jsonata(scope, 'Load event export failed'), CATCH_DATASET);
+  return load.next(merge(scope, 'Merge event export', props.jobs.merge, props));
 }
 
 function merge(scope: Construct, id: string, job: PySparkEtlJob, props: PipelineDefinitionProps): TaskStateBase {

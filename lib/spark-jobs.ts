@@ -30,6 +30,8 @@ import { Logs } from './logs';
 import { REST_PREFIX } from './rest-extract';
 
 const ROOT = join(__dirname, '..');
+/** Prefix of what web analytics tools deliver, within the landing bucket: `event-exports/<source>/`. */
+export const EVENT_EXPORTS_PREFIX = 'event-exports/';
 type WorkerName = NonNullable<Environment['spark']['microBatches']>['workerType'];
 const WORKERS: Record<WorkerName, WorkerType> = {
   // A quarter of a DPU, for streaming jobs only.
@@ -52,7 +54,7 @@ type Grants = Partial<Record<Layer, CatalogueAccess>>;
 const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', staging: 'define' };
 /** What `glue-jobs/maintain.py` needs: files and snapshots of bronze and silver go, tables stay. */
 const MAINTAIN: Grants = { bronze: 'write', silver: 'write' };
-/** What `glue-jobs/load_landing.py` and `glue-jobs/stream_kafka.py` need: they append. */
+/** What `glue-jobs/load_landing.py`, `load_event_export.py` and `stream_kafka.py` need: they append. */
 const APPEND: Grants = { bronze: 'write', quarantine: 'write' };
 /** A load of a snapshot merges what bronze holds before it compares, then appends to bronze. */
 const LOAD_SNAPSHOT: Grants = { ...MERGE, bronze: 'write' };
@@ -90,6 +92,8 @@ export interface SparkJobsProps extends Basis {
 export class SparkJobs extends Construct {
   readonly loadSnapshot: PySparkEtlJob;
   readonly loadLanding: PySparkEtlJob;
+  /** With sources that are exports of web analytics tools: their deliveries to bronze. */
+  readonly loadEventExport?: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
   readonly mergeStream?: PySparkStreamingJob;
   readonly maintain: PySparkEtlJob;
@@ -135,18 +139,29 @@ export class SparkJobs extends Construct {
     grantObjects(props.landing, lander, REST_PREFIX, 'read');
     this.loadLanding = this.job('LoadLanding', 'load_landing', lander, props);
 
+    const exported = props.platform.sources.filter(({ kind }) => kind === 'event_export');
+    if (exported.length > 0) {
+      const taker = this.role('LoadEventExportRole', APPEND, props);
+      for (const { name } of exported) grantObjects(props.landing, taker, `${EVENT_EXPORTS_PREFIX}${name}/`, 'read');
+      this.loadEventExport = this.job('LoadEventExport', 'load_event_export', taker, props, {
+        '--landing': props.landing.s3UrlForObject(EVENT_EXPORTS_PREFIX),
+      });
+    }
+
     const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);
 
     const { maintenance, spark } = props.environment;
     const { everyHours, keepHours } = { ...(spark.microBatches ? FREQUENT : DAILY), ...maintenance };
     this.maintainEvery = Duration.hours(everyHours);
-    this.maintain = this.job('Maintain', 'maintain', this.role('MaintainRole', MAINTAIN, props), props, {
+    const maintainer = this.role('MaintainRole', MAINTAIN, props);
+    const tables = {
       '--datasets': props.platform.sources.flatMap(datasetsOf).join(','),
       '--keep-hours': String(keepHours),
       '--tombstone-days': String(maintenance.tombstoneDays),
       '--run-id': 'maintenance',
-    });
+    };
+    this.maintain = this.job('Maintain', 'maintain', maintainer, props, tables, true);
 
     if (props.replayed.length > 0) {
       const gatherer = this.role('ReplayRowsRole', REPLAY_ROWS, props);
@@ -190,20 +205,21 @@ export class SparkJobs extends Construct {
     });
   }
 
-  /** A job of the pipeline's; with arguments of its own, one that runs once at a time. */
+  /** A job of the pipeline's, with arguments beside those that all have; `once`: one that runs once at a time. */
   private job(
     id: string,
     script: string,
     role: Role,
     props: SparkJobsProps,
-    own?: Record<string, string>,
+    more: Record<string, string> = {},
+    once = false,
   ): PySparkEtlJob {
     const { spark } = props.environment;
     return new PySparkEtlJob(this, id, {
-      ...this.common(script, role, props, own),
+      ...this.common(script, role, props, more),
       workerConfiguration: workers(spark.workerType, spark.workers),
-      maxConcurrentRuns: own ? 1 : spark.concurrentRuns,
-      jobRunQueuingEnabled: !own,
+      maxConcurrentRuns: once ? 1 : spark.concurrentRuns,
+      jobRunQueuingEnabled: !once,
       timeout: Duration.minutes(spark.timeoutMinutes),
     });
   }

@@ -54,6 +54,8 @@ function feedSource(feed: Feed, declared: Source): Promise<string> {
       return feedApi(feed, declared);
     case 'kafka':
       return feedTopics(feed, declared);
+    case 'event_export':
+      return Promise.resolve(`nothing is delivered: put files below event-exports/${declared.name}/ yourself`);
   }
 }
 

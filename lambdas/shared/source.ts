@@ -1,8 +1,10 @@
 import { checkCollectorSource, type CollectorSource } from './collector-source';
+import { checkEventExportSource, type EventExportSource } from './event-export-source';
 import { checkKafkaSource, type KafkaSource } from './kafka-source';
 import { checkRestSource, type RestSource } from './rest-source';
 
 export type { CollectorSource } from './collector-source';
+export type { EventExportSource } from './event-export-source';
 
 /**
  * A database that is loaded from its snapshot exports, from the stream of its changes, or from both.
@@ -34,7 +36,7 @@ export interface ChangeCapture {
   readonly epoch?: number;
 }
 
-export type Source = DatabaseSource | CollectorSource | RestSource | KafkaSource;
+export type Source = DatabaseSource | CollectorSource | RestSource | KafkaSource | EventExportSource;
 
 /** A database whose snapshots are exported and loaded: the loader knows the types of PostgreSQL's exports only. */
 export const isExported = (source: Source): source is DatabaseSource =>
@@ -54,6 +56,7 @@ export function datasetsOf(source: Source): readonly string[] {
     case 'database':
       return source.datasets;
     case 'collector':
+    case 'event_export':
       return [source.dataset];
     case 'rest':
       return source.resources.map(({ dataset }) => dataset);
@@ -78,6 +81,7 @@ export function checkSources(sources: readonly Source[], datasets: readonly stri
     if (source.kind === 'rest') checkRestSource(source);
     if (source.kind === 'collector') checkCollectorSource(source);
     if (source.kind === 'kafka') checkKafkaSource(source);
+    if (source.kind === 'event_export') checkEventExportSource(source);
     for (const dataset of datasetsOf(source)) {
       if (!datasets.includes(dataset)) {
         throw new Error(

@@ -26,6 +26,8 @@ class Progress:
     newest_committed_at: str = ""
     newest_position: str = NEVER
     restamp: str = ""
+    overtaken: bool = False
+    """Another merge's commit came between the newest one's start and its commit: only tables without a key mind."""
 
     @property
     def sound(self) -> bool:
@@ -77,5 +79,6 @@ def read(silver: Snapshots) -> Progress:
         merged_at=highest[tables.MERGED_AT],
         newest_committed_at=newest.get(tables.NEWEST_COMMITTED_AT, ""),
         newest_position=newest.get(tables.NEWEST_POSITION, NEVER),
+        overtaken=any(tables.TOKEN in each for each in between),
         restamp=own if newer and int(newest.get("added-records", 0)) else "",
     )

@@ -102,8 +102,11 @@ describe('one line says what is wrong and what to do', () => {
       name: 'a contract without a key',
       change: () => {
         write('contracts/carts.odcs.yaml', CONTRACT.replace(', primaryKey: true', ''));
+        return { sources: [{ kind: 'collector', name: 'carts', datasets: ['carts'] }] };
       },
-      message: 'contracts/carts.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row',
+      message:
+        'contracts/carts.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row: only tables ' +
+        'of PostgreSQL may have no key, for of source carts (kind is collector) a row that comes twice looks like two equal rows',
     },
     {
       name: 'a contract that is no YAML',

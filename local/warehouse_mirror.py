@@ -93,7 +93,7 @@ def postgres_type(contract_type: str) -> str:
 
 
 def _columns(contract: Contract) -> dict[str, str]:
-    row_key = dict.fromkeys(contract.key, "text") if contract.keyless else {}
+    row_key = dict.fromkeys(contract.key, "character varying(64)") if contract.keyless else {}
     return {column.name: postgres_type(column.type) for column in contract.columns} | row_key | BOOKKEEPING
 
 

@@ -130,7 +130,11 @@ def staging(contracts: list[Contract], folder: Path) -> dict[str, Any]:
                         for each in contract.columns
                     ),
                     *(
-                        {"name": name, "description": f"{{{{ doc('{name[1:]}') }}}}", "data_type": "varchar(64)"}
+                        {
+                            "name": name,
+                            "description": f"{{{{ doc('{name[1:]}') }}}}",
+                            "data_type": "varchar(64)",
+                        }
                         for name in contract.key
                         if contract.keyless
                     ),

@@ -56,7 +56,11 @@ function yaml(dataset: Dataset): string {
     ],
     columns: [
       ...columns.map((column) => ({ name: column, description: `{{ doc('${name}__${column}') }}` })),
-      ...hidden.map((column) => ({ name: column, data_type: 'varchar(64)', description: `{{ doc('${column.slice(1)}') }}` })),
+      ...hidden.map((column) => ({
+        name: column,
+        data_type: 'varchar(64)',
+        description: `{{ doc('${column.slice(1)}') }}`,
+      })),
       { name: '_merged_at', data_type: 'timestamptz', description: "{{ doc('merged_at') }}" },
     ],
   };

@@ -173,7 +173,10 @@ describe('one line says what is wrong and what to do', () => {
   ])('a contract without a key, where %s', (of, source) => {
     write('contracts/carts.odcs.yaml', CONTRACT.replace(', primaryKey: true', ''));
     expect(read().contracts[0].key).toEqual(['_row_hash', '_row_copy']);
-    const capture = { secretArn: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-AbCdEf', certificateArn: 'arn:aws:dms:eu-central-1:111122223333:cert:RDS' };
+    const capture = {
+      secretArn: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-AbCdEf',
+      certificateArn: 'arn:aws:dms:eu-central-1:111122223333:cert:RDS',
+    };
     const { databases } = parseEnvironment('config/dev.ts', {
       ...environmentOf('dev'),
       databases: source.kind === 'database' ? { shop: { instance: 'shop-1', capture } } : {},

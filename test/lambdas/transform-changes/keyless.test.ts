@@ -20,7 +20,11 @@ it('an insert tells the row, and nothing before it', async () => {
 });
 
 it('a delete tells the row that is gone', async () => {
-  expect(await read(change('delete', row))).toMatchObject({ parcel_id: 46, weight: '31.500000000000000000', _op: 'delete' });
+  expect(await read(change('delete', row))).toMatchObject({
+    parcel_id: 46,
+    weight: '31.500000000000000000',
+    _op: 'delete',
+  });
 });
 
 it('an update tells both rows whole: what one leaves out, the other has', async () => {

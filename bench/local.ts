@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../local/toolchain';
+import { treeOf } from './shared/memory';
 
 /**
  * `npm run local -- --exit` from a fresh clone and again, and the memory of all its processes.
@@ -17,24 +18,7 @@ const option = (name: string): string | undefined =>
   process.argv.find((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
 const orders = Number(option('orders')?.split('=')[1] ?? 100_000);
 
-/** Resident memory, in bytes, of a process and all below it (Linux). Shared pages count each time: it is an upper bound. */
-function memoryOf(root: number): number {
-  const parents = new Map<number, number>();
-  const resident = new Map<number, number>();
-  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const [, parent] = /\) \S+ (\d+)/.exec(readFileSync(`/proc/${entry}/stat`, 'utf8')) ?? [];
-      parents.set(Number(entry), Number(parent));
-      const pages = Number(readFileSync(`/proc/${entry}/statm`, 'utf8').split(' ')[1]);
-      const shared = Number(readFileSync(`/proc/${entry}/statm`, 'utf8').split(' ')[2]);
-      resident.set(Number(entry), (pages - shared) * 4096);
-    } catch {
-      // it has ended since the folder was read
-    }
-  }
-  const below = (pid: number): boolean => pid === root || (pid > 1 && below(parents.get(pid) ?? 0));
-  return [...resident].filter(([pid]) => below(pid)).reduce((sum, [, bytes]) => sum + bytes, 0);
-}
+const memoryOf = (pid: number): number => treeOf(pid).reduce((sum, { bytes }) => sum + bytes, 0);
 
 async function timed(tree: string, state: string, port: string): Promise<{ seconds: number; memory: number }> {
   const begun = performance.now();

@@ -113,7 +113,7 @@ def change(spark: SparkSession, contract: Contract, rows: int, changes: int, num
     spark.sql(f"""
       insert into {bronze} select key, {values(f"id + {number}")},
         if(id % 100 >= 95, 'delete', 'upsert'), {position(f"{number * changes} + id + 2")},
-        timestamp'2026-01-01 00:00:00', timestamp'2026-01-01 00:00:00', null, 'bench'
+        timestamp'2026-01-01 00:00:00', timestamp'2026-01-01 00:00:00', null, 'bench', null, null
       from (select id, if(id % 100 < 15, {rows} + {number * changes} + id, pmod(xxhash64(id, {number}),
         {rows})) key from range({changes})) order by rand({number})""")
 

@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.config import Config
 from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.table.metadata import TableMetadataV2
+
+# pyiceberg copies a table's metadata, which it never changes in place, with all its snapshots at each step of a commit.
+TableMetadataV2.__deepcopy__ = TableMetadataV2.__copy__
 
 REGION = "us-east-1"
 

@@ -16,6 +16,8 @@ from pydantic import ValidationError
 from common.contract import ALLOWED_TYPES, ROW_KEY, Column, Contract, ContractError, is_type
 
 SUFFIX = ".odcs.yaml"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same in C, where PyYAML has it: ten times faster."""
 
 
 def load(location: str, dataset: str) -> Contract:
@@ -63,7 +65,7 @@ def _zipped(file: io.BytesIO) -> list[tuple[str, str]]:
 
 def _document(file: str, text: str) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, LOADER)  # noqa: S506 (both are safe loaders)
     except yaml.YAMLError as error:
         raise ContractError(f"{file}: not YAML ({' '.join(str(error).split())}); correct the file") from error
     if not isinstance(document, dict):

@@ -115,11 +115,11 @@ def fates(events: DataFrame, floor: str) -> DataFrame:
     )
 
 
-def merge_sql(dataset: Contract, silver: str, staging: str, merged_at: str) -> str:
-    """MERGE INTO silver of what `transform` gave. `merged_at` is ISO text in UTC."""
+def merge_sql(dataset: Contract, silver: str, staging: str) -> str:
+    """MERGE INTO silver of what `transform` gave, with `_merged_at`, ISO text in UTC (see upsert_sql.merge_sql)."""
     names = [*[column.name for column in dataset.columns], *ROW_KEY, "_position", "_is_deleted"]
     names += ["_incomplete", "_column_positions"]
-    stamp = f"timestamp'{merged_at}'"
+    stamp = "cast(s.`_merged_at` as timestamp)"
     return f"""
 merge into {silver} t using {staging} s on {" and ".join(f"t.`{name}` = s.`{name}`" for name in ROW_KEY)}
 when matched then update set

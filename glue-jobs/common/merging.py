@@ -121,11 +121,11 @@ def _merge_once(
         )
         if dataset.keyless
         else transform(good, dataset, after.truncate_floor)
-    )
+    ).withColumn("_merged_at", f.lit(after.merged_at))
     with staged(spark, folded, dataset, names.staging) as staging:
         deleted = spark.table(staging).where("_is_deleted").count()
         statement = (
-            keyless_merge.merge_sql(dataset, names.silver, staging, after.merged_at)
+            keyless_merge.merge_sql(dataset, names.silver, staging)
             if dataset.keyless
             else merge_sql(dataset, names.silver, staging, after.merged_at, raised)
         )

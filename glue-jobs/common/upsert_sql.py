@@ -10,13 +10,14 @@ from common.position import EMPTIED, LENGTH, NEVER
 def merge_sql(
     contract: Contract, silver: str, staging: str, merged_at: str, truncate_floor: str = NEVER
 ) -> str:
-    """MERGE INTO silver. `merged_at` is ISO text in UTC.
+    """MERGE INTO silver. `merged_at` is ISO text in UTC, which the staging table has too, as `_merged_at`.
 
     Pass the truncate floor only when the batch raises it: then every row of silver is joined with it, which
     reads and may rewrite the whole table. A row that the batch doesn't change is left alone.
     """
     source, target = _Side("s"), _Side("t")
-    stamp = f"timestamp'{merged_at}'"
+    # Not as a literal: Spark would compile the statement anew for each merge.
+    stamp = "cast(s.`_merged_at` as timestamp)"
     columns = [column.name for column in contract.columns]
     inserted = [*columns, "_position", "_is_deleted", "_incomplete", "_column_positions"]
     statement = f"""
@@ -28,7 +29,7 @@ when not matched then insert ({_list(inserted)}, `_merged_at`)
         floor = _Floor(truncate_floor)
         statement += f"""
 when not matched by source and {_changes(contract, floor, target)} then update set {
-            _sets(contract, floor, target, stamp)
+            _sets(contract, floor, target, f"timestamp'{merged_at}'")
         }"""
     return statement
 

@@ -8,7 +8,9 @@ import types
 from services import Services
 
 SAVE_EVERY = 2
-"""Seconds."""
+"""Seconds from one saving to the next, at least."""
+SHARE = 20
+"""For so many times as long as a saving took there is none: it holds everything else up."""
 
 saving = threading.Lock()
 
@@ -30,9 +32,12 @@ def saved(answer):
 
 def keep_saving() -> None:
     """Stacks, DynamoDB and the rest: a kill -9 costs their last seconds. The catalogue is saved at once."""
+    took = 0.0
     while True:
-        time.sleep(SAVE_EVERY)
+        time.sleep(max(SAVE_EVERY, SHARE * took))
+        begun = time.monotonic()
         save()
+        took = time.monotonic() - begun
 
 
 def extend(services: Services) -> None:

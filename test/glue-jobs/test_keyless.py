@@ -60,6 +60,10 @@ def test_a_snapshot_mends_what_was_lost_and_nothing_newer_than_it(log, lost, cou
     state = known([each for each in log if each[0] not in {p(number) for number in lost}])
     places = [p(at, ordinal) for ordinal in range(1, 20)]
     told = correction(state, count, places, complete)
+    if complete and told.arrived:
+        # A snapshot of the same place that has more of the rows.
+        more = correction(state | told, count + 2, places)
+        assert copies(state | told | more) == count + 2
     if until(state, places[-1]) != state:
         assert told == Known()
     elif complete:

@@ -16,6 +16,7 @@ from common.position import EMPTIED, LENGTH
 from common.progress import Progress
 
 HASH, COPY = ROW_KEY
+PAIR = ("_took", "_nth")
 HEX = 32
 """128 bits."""
 
@@ -72,21 +73,29 @@ def transform(
     )
     arriving = told.join(here.select(*ROW_KEY), list(ROW_KEY), "left_anti")
     judged = fates(here.unionByName(arriving, allowMissingColumns=True), truncate_floor)
-    same = f.col("_was_at").eqNullSafe(f.col("_position")) & f.col("_was_dead").eqNullSafe(
-        f.col("_is_deleted")
-    )
-    return judged.where(~same).select(
-        *[column.name for column in dataset.columns],
-        *ROW_KEY,
-        "_position",
-        "_is_deleted",
-        f.lit(False).alias("_incomplete"),
-        f.lit(None).cast("map<string,string>").alias("_column_positions"),
+    same = [
+        f.col(was).eqNullSafe(f.col(now))
+        for was, now in (("_was_at", "_position"), ("_was_dead", "_is_deleted"))
+    ]
+    # A copy and the departure that took it are merged at one time: a purge takes both or none.
+    changed = f.max(~(same[0] & same[1])).over(Window.partitionBy(HASH, *PAIR))
+    return (
+        judged.withColumn("_changed", changed)
+        .where("_changed")
+        .select(
+            *[column.name for column in dataset.columns],
+            *ROW_KEY,
+            "_position",
+            "_is_deleted",
+            f.lit(False).alias("_incomplete"),
+            f.lit(None).cast("map<string,string>").alias("_column_positions"),
+        )
     )
 
 
 def fates(events: DataFrame, floor: str) -> DataFrame:
-    """Events (`_row_hash`, `_row_copy` and any others) with `_position` and `_is_deleted` as keyless.fates has them.
+    """Events (`_row_hash`, `_row_copy` and any others) with `_position` and `_is_deleted` as keyless.fates has them,
+    and with PAIR, which a copy and the departure that took it have in common.
 
     How many copies there are after each event is its sum of arrivals (+1) and departures (-1), above the lowest that
     this sum was before: a departure that makes it fall below that took nothing. The n-th that took one took the n-th
@@ -104,14 +113,14 @@ def fates(events: DataFrame, floor: str) -> DataFrame:
     took = f.col("_counts") & (~f.col("_leaves") | (f.col("_sum") >= f.col("_lowest")))
     queued = summed.withColumn("_lowest", lowest).withColumn("_took", took)
     nth = f.row_number().over(Window.partitionBy(HASH, "_took", "_leaves").orderBy(COPY))
-    pair = Window.partitionBy(HASH, "_took", "_nth")
+    pair = Window.partitionBy(HASH, *PAIR)
     killer = f.max(f.when(f.col("_took") & f.col("_leaves"), f.col("_at"))).over(pair)
     paired = queued.withColumn("_nth", nth).withColumn("_killer", killer)
     dead = f.col("_leaves") | ~f.col("_counts") | f.col("_killer").isNotNull()
     own = f.when(f.col("_leaves"), f.col("_at")).otherwise(f.coalesce("_killer", "_at"))
     final = f.when(f.col("_counts"), own).otherwise(f.lit(floor))
     return paired.withColumns({"_is_deleted": dead, "_position": final}).drop(
-        "_leaves", "_at", "_counts", "_sum", "_lowest", "_took", "_nth", "_killer"
+        "_leaves", "_at", "_counts", "_sum", "_lowest", "_killer"
     )
 
 

@@ -84,6 +84,12 @@ def test_random_logs_end_as_in_plain_python(make_lake, seed):
         append(lake, delivered[start : start + 16])
         merge(lake.spark, CONTRACT, ENVIRONMENT)
         assert rows(lake) == expected(delivered[: start + 16])
+    merged_at = {(row["_row_hash"], row["_row_copy"]): row["_merged_at"] for row in lake.rows(lake.silver)}
+    for row in lake.rows(lake.silver, "_is_deleted and not endswith(_row_copy, '-')"):
+        taken_by = (row["_row_hash"], row["_position"] + "-")
+        assert merged_at.get(taken_by, row["_merged_at"]) == row["_merged_at"], (
+            "a purge would take one of them"
+        )
     every = sorted(tuple(row)[3:7] for row in lake.rows(lake.silver))
     assert len(every) > len(rows(lake))
     fresh_silver(lake)

@@ -1,9 +1,16 @@
 import { join } from 'node:path';
 import type { Environment } from '../config/environment';
-import type { Contract } from '../lambdas/shared/contract';
+import { isKeyless, type Contract } from '../lambdas/shared/contract';
 import { placesOf } from '../lambdas/shared/event-export-source';
 import type { Platform } from '../lambdas/shared/platform';
-import { checkSources, isCaptured, isExported, type DatabaseSource, type Source } from '../lambdas/shared/source';
+import {
+  checkSources,
+  datasetsOf,
+  isCaptured,
+  isExported,
+  type DatabaseSource,
+  type Source,
+} from '../lambdas/shared/source';
 import { checkCapture } from './capture-declarations';
 import { readContracts } from './contracts';
 import { readEndpoints } from './endpoints';
@@ -33,6 +40,7 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   for (const source of sources.filter((one) => one.kind === 'event_export')) {
     placesOf(source, contracts);
   }
+  checkKeys(sources, contracts);
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
 }
@@ -111,6 +119,23 @@ function checkClusters(sources: readonly Source[], environment: Environment): vo
   if (extra) {
     throw new Error(
       `${file}: kafka.${extra} belongs to no source: there are ${names.join(', ') || 'no Kafka sources'}. Remove it or declare sources/${extra}.ts`,
+    );
+  }
+}
+
+/**
+ * @throws Error when a dataset without a key comes by a way that can't tell a row that came twice from two equal rows.
+ * What DMS loads of MySQL and SQL Server has one place in the order for all rows.
+ */
+function checkKeys(sources: readonly Source[], contracts: readonly Contract[]): void {
+  const keyless = contracts.filter(isKeyless).map(({ dataset }) => dataset);
+  for (const source of sources) {
+    const dataset = datasetsOf(source).find((each) => keyless.includes(each));
+    if (dataset === undefined || (source.kind === 'database' && source.engine === 'postgres')) continue;
+    const of = source.kind === 'database' ? `engine is ${JSON.stringify(source.engine)}` : `kind is ${source.kind}`;
+    throw new Error(
+      `contracts/${dataset}.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row: only tables ` +
+        `of PostgreSQL may have no key, for of source ${source.name} (${of}) a row that comes twice looks like two equal rows`,
     );
   }
 }

@@ -93,7 +93,8 @@ def postgres_type(contract_type: str) -> str:
 
 
 def _columns(contract: Contract) -> dict[str, str]:
-    return {column.name: postgres_type(column.type) for column in contract.columns} | BOOKKEEPING
+    row_key = dict.fromkeys(contract.key, "character varying(64)") if contract.keyless else {}
+    return {column.name: postgres_type(column.type) for column in contract.columns} | row_key | BOOKKEEPING
 
 
 def _prepare(connection: psycopg.Connection, contract: Contract) -> bool:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from common import crossings, iceberg, moves, progress, quarantine, runs, tables
+from common import crossings, iceberg, keyless_merge, moves, progress, quarantine, runs, tables
 from common.contract import Contract
 from common.fold import fault, transform
 from common.iceberg import Snapshots
@@ -61,7 +61,7 @@ def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapsho
                 raise
             continue
         result = result or done
-        if progress.read(Snapshots(spark, names.silver)).sound:
+        if _settled(dataset, progress.read(Snapshots(spark, names.silver))):
             break
         from_snapshot = None
     return result or {}
@@ -76,13 +76,17 @@ def increment(spark: SparkSession, bronze: str, start: int | None, end: int) -> 
     return reader.option("start-snapshot-id", start).option("end-snapshot-id", end).load(bronze)
 
 
+def _settled(dataset: Contract, done: Progress) -> bool:
+    return done.sound and not (dataset.keyless and done.overtaken)
+
+
 def _merge_once(
     spark: SparkSession, dataset: Contract, names: tables.Tables, from_snapshot: int | None
 ) -> dict:
     done = _sound_times(spark, names.silver)
     bronze = Snapshots(spark, names.bronze)
     start = done.consumed if from_snapshot is None else from_snapshot or None
-    if done.sound and (bronze.current is None or bronze.current == start):
+    if _settled(dataset, done) and (bronze.current is None or bronze.current == start):
         return _result(dataset, done, Batch())
     if start is not None and not bronze.descends(start):
         raise ValueError(
@@ -92,9 +96,10 @@ def _merge_once(
     changes = _changes(spark, dataset, names.bronze, start, bronze.current)
     batch = _measure(changes, done)
     floor = max(done.truncate_floor, batch.truncate)
-    changes, done = crossings.settle(
-        spark, changes, dataset, (names.bronze, names.silver), start, done, batch.keys, floor
-    )
+    if not dataset.keyless:
+        changes, done = crossings.settle(
+            spark, changes, dataset, (names.bronze, names.silver), start, done, batch.keys, floor
+        )
     absent = _absent_keys(spark, changes, dataset, names.silver, done, batch)
     quarantined = 0
     if absent is not None:
@@ -112,10 +117,24 @@ def _merge_once(
     )
     good = changes.where("_fault is null and _op <> 'truncate'")
     raised = after.truncate_floor if after.truncate_floor > done.applied_floor else ""
-    folded = transform(good, dataset, after.truncate_floor).withColumn("_merged_at", f.lit(after.merged_at))
+    folded = (
+        keyless_merge.transform(
+            good,
+            keyless_merge.base(spark, names.silver, done),
+            dataset,
+            after.truncate_floor,
+            everything=bool(raised) or done.overtaken,
+        )
+        if dataset.keyless
+        else transform(good, dataset, after.truncate_floor)
+    ).withColumn("_merged_at", f.lit(after.merged_at))
     with staged(spark, folded, dataset, names.staging) as staging:
         deleted = spark.table(staging).where("_is_deleted").count()
-        statement = merge_sql(dataset, names.silver, staging, after.merged_at, raised)
+        statement = (
+            keyless_merge.merge_sql(dataset, names.silver, staging)
+            if dataset.keyless
+            else merge_sql(dataset, names.silver, staging, after.merged_at, raised)
+        )
         token = {tables.TOKEN: staging}
         with iceberg.settings(spark, SETTINGS):
             iceberg.commit_with(spark, after.properties() | token, lambda: spark.sql(statement))
@@ -127,7 +146,9 @@ def _merge_once(
 
 def _changes(spark: SparkSession, dataset: Contract, bronze: str, start: int | None, end: int) -> DataFrame:
     """What was appended to bronze, moves split, each change with its `_fault`."""
-    return moves.split(increment(spark, bronze, start, end), dataset).withColumn("_fault", fault(dataset))
+    changes = moves.split(increment(spark, bronze, start, end), dataset)
+    changes = keyless_merge.named(changes, dataset) if dataset.keyless else changes
+    return changes.withColumn("_fault", fault(dataset))
 
 
 def _sound_times(spark: SparkSession, silver: str) -> Progress:

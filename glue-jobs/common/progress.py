@@ -28,6 +28,8 @@ class Progress:
     restamp: str = ""
     moved: str = ""
     """Commit times of transactions that moved rows, in microseconds, comma-separated (crossings.py)."""
+    overtaken: bool = False
+    """Another merge's commit came between the newest one's start and its commit: only tables without a key mind."""
 
     def with_moved(self, times: list[int], most: int) -> "Progress":
         """With these transactions besides, of all the newest."""
@@ -87,5 +89,6 @@ def read(silver: Snapshots) -> Progress:
         newest_committed_at=newest.get(tables.NEWEST_COMMITTED_AT, ""),
         newest_position=newest.get(tables.NEWEST_POSITION, NEVER),
         moved=newest.get(tables.MOVED, ""),
+        overtaken=any(tables.TOKEN in each for each in between),
         restamp=own if newer and int(newest.get("added-records", 0)) else "",
     )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.algebra import Change
-from common.contract import Contract
+from common.contract import ROW_KEY, Contract
 from common.contract_file import parse
 from common.tables import of
 
@@ -77,8 +77,9 @@ def fresh_silver(lake: Lake) -> None:
     """Silver without rows or history."""
     buckets = f"bucket({lake.contract.bucket_count}, {lake.contract.key[0]})"
     lake.spark.sql(f"drop table if exists {lake.silver} purge")
+    row_key = "".join(f"{name} string, " for name in ROW_KEY if lake.contract.keyless)
     lake.spark.sql(
-        f"create table {lake.silver} ({_columns(lake.contract)}, {BOOKKEEPING['silver']}) using iceberg "
+        f"create table {lake.silver} ({_columns(lake.contract)}, {row_key}{BOOKKEEPING['silver']}) using iceberg "
         f"partitioned by ({buckets}) tblproperties ({SILVER_PROPERTIES})"
     )
 

@@ -99,13 +99,6 @@ describe('one line says what is wrong and what to do', () => {
 
   test.each<{ name: string; change: () => unknown; message: string }>([
     {
-      name: 'a contract without a key',
-      change: () => {
-        write('contracts/carts.odcs.yaml', CONTRACT.replace(', primaryKey: true', ''));
-      },
-      message: 'contracts/carts.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row',
-    },
-    {
       name: 'a contract that is no YAML',
       change: () => {
         write('contracts/carts.odcs.yaml', 'kind: [DataContract');
@@ -172,6 +165,26 @@ describe('one line says what is wrong and what to do', () => {
   ])('$name', ({ change, message }) => {
     change();
     expect(() => read()).toThrow(message);
+  });
+
+  test.each<[string, Source]>([
+    ['kind is collector', { kind: 'collector', name: 'shop', dataset: 'carts' }],
+    ['engine is "mysql"', { ...shop, engine: 'mysql', schema: 'shop', capture: {} }],
+  ])('a contract without a key, where %s', (of, source) => {
+    write('contracts/carts.odcs.yaml', CONTRACT.replace(', primaryKey: true', ''));
+    expect(read().contracts[0].key).toEqual(['_row_hash', '_row_copy']);
+    const capture = {
+      secretArn: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-AbCdEf',
+      certificateArn: 'arn:aws:dms:eu-central-1:111122223333:cert:RDS',
+    };
+    const { databases } = parseEnvironment('config/dev.ts', {
+      ...environmentOf('dev'),
+      databases: source.kind === 'database' ? { shop: { instance: 'shop-1', capture } } : {},
+    });
+    expect(() => read({ sources: [source], environment: environment(databases) })).toThrow(
+      'contracts/carts.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row: only tables of ' +
+        `PostgreSQL may have no key, for of source shop (${of}) a row that comes twice looks like two equal rows`,
+    );
   });
 
   test('a source that names an unknown dataset', () => {

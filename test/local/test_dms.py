@@ -145,6 +145,36 @@ def test_rows_that_swap_their_keys_are_two_updates_of_one_transaction(captured, 
     assert told[0]["commit-timestamp"] < told[2]["commit-timestamp"]
 
 
+def test_a_table_without_a_key_tells_whole_rows_when_its_identity_is_full(captured, source):
+    capture = captured(
+        "create table visits (what text, at int, long text); alter table visits replica identity full;"
+        "alter table visits alter long set storage external",
+        ["visits"],
+        objects={"partition-key-type": "schema-table"},
+        before="all",
+    )
+    capture.start()
+    source.execute(
+        "insert into visits values ('in', null, 'x'), ('in', null, 'x'), ('out', 1, repeat('y', 9000))"
+    )
+    source.execute("update visits set at = 2 where ctid = (select min(ctid) from visits where what = 'in')")
+    source.execute("update visits set at = 3 where what = 'out'")
+    source.execute("delete from visits where at is null")
+    places = {}
+    for each in capture.changes():
+        place = each["metadata"]["stream-position"], each["metadata"]["transaction-record-id"]
+        places[place] = (each["metadata"]["operation"], each["data"], each.get("before-image"))
+    one, long = {"what": "in", "at": None, "long": "x"}, "y" * 9000
+    assert [places[place] for place in sorted(places)] == [
+        ("insert", one, None),
+        ("insert", one, None),
+        ("insert", {"what": "out", "at": 1, "long": long}, None),
+        ("update", one | {"at": 2}, one),
+        ("update", {"what": "out", "at": 3}, {"what": "out", "at": 1, "long": long}),
+        ("delete", one, None),
+    ]
+
+
 def test_values_as_dms_writes_them(captured, source):
     capture = captured(
         """create domain cents as numeric(12,2);

@@ -46,8 +46,9 @@ def text(spark: SparkSession, path: str) -> str:
 
 def texts(spark: SparkSession, folder: str, pattern: str) -> DataFrame:
     """The files of a folder whose names match: `file` (its name) and `value` (all its text, unpacked)."""
-    reader = spark.read.option("wholetext", "true").option("pathGlobFilter", pattern)
-    return reader.text(folder).select(f.col("_metadata.file_name").alias("file"), "value")
+    # As an argument: as an option it would be overwritten by the argument's default.
+    found = spark.read.option("pathGlobFilter", pattern).text(folder, wholetext=True)
+    return found.select(f.col("_metadata.file_name").alias("file"), "value")
 
 
 def path(spark: SparkSession, uri: str) -> str:

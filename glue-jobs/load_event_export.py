@@ -152,7 +152,7 @@ class Loader:
                     f.count(export_rows.UNREAD).alias("unread"),
                 ).first()
             except (Py4JJavaError, PySparkException) as error:
-                raise ValueError(unreadable(delivery, error)) from error
+                raise ValueError(unreadable(self.spark, delivery, error)) from error
             if delivery.records is not None and found["records"] != delivery.records:
                 raise ValueError(
                     f"{delivery.marker.path} says Total-Records {delivery.records}, and its files hold "
@@ -193,12 +193,12 @@ class Loader:
             quarantine.append(shaped, self.names.quarantine, self.contract.dataset, identity)
 
 
-def unreadable(delivery: Delivery, error: Exception) -> str:
-    """One line about a delivery whose files can't be read, that names the file if Spark does."""
-    text = str(error)
-    file = next((file.path for file in delivery.files if file.name in text), delivery.marker.folder)
-    why = next((line.strip() for line in text.splitlines() if "Exception" in line), "no reason given")
-    return f"{file} can't be read ({why[:200]}); deliver it again, with its {delivery.marker.name} last"
+def unreadable(spark: SparkSession, delivery: Delivery, error: Exception) -> str:
+    """One line about a delivery whose files can't be read, that names the file if it is damaged."""
+    packed = [file.path for file in delivery.files if file.name.endswith(export_deliveries.JSON)]
+    damaged = ((path, why) for path in packed if (why := landing.damage(spark, path)))
+    path, why = next(damaged, (delivery.marker.folder, " ".join(str(error).split())[:300]))
+    return f"{path} can't be read ({why}); deliver it again, with its {delivery.marker.name} last"
 
 
 def _time(marker: File) -> datetime:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
@@ -46,8 +47,9 @@ def text(spark: SparkSession, path: str) -> str:
 
 def texts(spark: SparkSession, folder: str, pattern: str) -> DataFrame:
     """The files of a folder whose names match: `file` (its name) and `value` (all its text, unpacked)."""
-    reader = spark.read.option("wholetext", "true").option("pathGlobFilter", pattern)
-    return reader.text(folder).select(f.col("_metadata.file_name").alias("file"), "value")
+    # As an argument: as an option it would be overwritten by the argument's default.
+    found = spark.read.option("pathGlobFilter", pattern).text(folder, wholetext=True)
+    return found.select(f.col("_metadata.file_name").alias("file"), "value")
 
 
 def path(spark: SparkSession, uri: str) -> str:
@@ -77,6 +79,20 @@ def md5(spark: SparkSession, path: str) -> str:
         return jvm.org.apache.commons.codec.digest.DigestUtils.md5Hex(stream)
     finally:
         stream.close()
+
+
+def damage(spark: SparkSession, path: str) -> str | None:
+    """Why a file that is packed with gzip can't be unpacked, in one line; None when it can be."""
+    jvm = spark.sparkContext._jvm
+    at = jvm.org.apache.hadoop.fs.Path(path)
+    stream = at.getFileSystem(spark._jsc.hadoopConfiguration()).open(at)
+    try:
+        jvm.org.apache.commons.codec.digest.DigestUtils.md5Hex(jvm.java.util.zip.GZIPInputStream(stream))
+    except Py4JJavaError as error:
+        return str(error.java_exception.toString()).splitlines()[0]
+    finally:
+        stream.close()
+    return None
 
 
 def content(spark: SparkSession, path: str) -> bytes:

@@ -2,7 +2,15 @@ import { join } from 'node:path';
 import type { Environment } from '../config/environment';
 import type { Contract } from '../lambdas/shared/contract';
 import type { Platform } from '../lambdas/shared/platform';
-import { checkSources, isCaptured, isExported, type DatabaseSource, type Source } from '../lambdas/shared/source';
+import { checkSessionsSource } from '../lambdas/shared/sessions-source';
+import {
+  checkSources,
+  isCaptured,
+  isDerived,
+  isExported,
+  type DatabaseSource,
+  type Source,
+} from '../lambdas/shared/source';
 import { checkCapture } from './capture-declarations';
 import { readContracts } from './contracts';
 import { readEndpoints } from './endpoints';
@@ -29,6 +37,7 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   checkApis(sources, props.environment);
   checkClusters(sources, props.environment);
   checkFields(sources, contracts);
+  checkDerived(sources, contracts);
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
 }
@@ -122,6 +131,19 @@ function checkFields(sources: readonly Source[], contracts: readonly Contract[])
           `sources/${source.name}.ts: ${dataset}: fields has ${JSON.stringify(wrong)}, which is no column of contracts/${dataset}.odcs.yaml: there are ${columns.join(', ')}`,
         );
       }
+    }
+  }
+}
+
+/** @throws Error when sessions don't fit the contracts, or are derived from sessions. */
+function checkDerived(sources: readonly Source[], contracts: readonly Contract[]): void {
+  const derived = sources.filter(isDerived);
+  for (const source of derived) {
+    checkSessionsSource(source, contracts);
+    if (derived.some(({ dataset }) => dataset === source.events)) {
+      throw new Error(
+        `sources/${source.name}.ts: events is ${JSON.stringify(source.events)}, which is derived itself: name a dataset that a source brings`,
+      );
     }
   }
 }

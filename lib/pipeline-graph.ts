@@ -1,4 +1,4 @@
-import { datasetsOf, isExported, type Source } from '../lambdas/shared/source';
+import { datasetsOf, isDerived, isExported, type Source } from '../lambdas/shared/source';
 
 /** How the rows of a source come to bronze when the pipeline runs. */
 export type WayIn =
@@ -7,7 +7,9 @@ export type WayIn =
   /** An API is read page by page, then what landed is loaded. */
   | 'extract'
   /** They are there already: a stream brought them. */
-  | 'stream';
+  | 'stream'
+  /** They are computed from another dataset, once every other branch has ended. */
+  | 'derive';
 
 /** A source as the pipeline sees it: how it arrives, and the datasets that are merged once it has. */
 export interface Branch {
@@ -20,12 +22,13 @@ export interface Branch {
 
 function wayIn(source: Source): WayIn {
   if (source.kind === 'rest') return 'extract';
+  if (isDerived(source)) return 'derive';
   return isExported(source) ? 'snapshot' : 'stream';
 }
 
 /**
- * The pipeline's graph: a branch for each source, side by side; gold is built when all have ended well. The state
- * machine maps over these branches, so it has the same states however many sources there are.
+ * The pipeline's graph: a branch for each source, side by side, those that derive after the others; gold is built when
+ * all have ended well. The state machine maps over these branches, so it has the same states however many sources there are.
  * @throws Error when there is no source at all.
  */
 export function compileGraph(sources: readonly Source[]): readonly Branch[] {

@@ -21,7 +21,7 @@ import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
 import { jobName } from '../lambdas/shared/replay';
-import { streamedDatasets } from '../lambdas/shared/source';
+import { isDerived, streamedDatasets } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
@@ -49,8 +49,8 @@ type Grants = Partial<Record<Layer, CatalogueAccess>>;
 const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', staging: 'define' };
 /** What `glue-jobs/load_landing.py` and `glue-jobs/stream_kafka.py` need: they append. */
 const APPEND: Grants = { bronze: 'write', quarantine: 'write' };
-/** A load of a snapshot merges what bronze holds before it compares, then appends to bronze. */
-const LOAD_SNAPSHOT: Grants = { ...MERGE, bronze: 'write' };
+/** A load of a snapshot, and a derivation, merge what bronze holds before they compare, then append to bronze. */
+const COMPARE: Grants = { ...MERGE, bronze: 'write' };
 /** What `glue-jobs/replay_rows.py` needs: it only reads tables. */
 const REPLAY_ROWS: Grants = { bronze: 'read', quarantine: 'read' };
 
@@ -77,7 +77,7 @@ export interface SparkJobsProps extends Basis {
 
 /**
  * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze), `loadLanding` (pages of an
- * API to bronze), `merge` (bronze to silver), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
+ * API to bronze), `merge` (bronze to silver), `deriveSessions` (silver's events to bronze), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
  * streams one that gathers what is to be replayed (`Replay`), each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
  * `spark.concurrentRuns` wait in Glue's queue; the resident job has one run.
  * @see https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
@@ -85,6 +85,7 @@ export interface SparkJobsProps extends Basis {
 export class SparkJobs extends Construct {
   readonly loadSnapshot: PySparkEtlJob;
   readonly loadLanding: PySparkEtlJob;
+  readonly deriveSessions: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
   readonly mergeStream?: PySparkStreamingJob;
   /** Where jobs print, a JSON line for each thing done. */
@@ -119,7 +120,7 @@ export class SparkJobs extends Construct {
     // It has a name of its own: kept, it would be in the way of the next deployment.
     this.security.applyRemovalPolicy(RemovalPolicy.DESTROY);
 
-    const loader = this.role('LoadSnapshotRole', LOAD_SNAPSHOT, props);
+    const loader = this.role('LoadSnapshotRole', COMPARE, props);
     grantObjects(props.landing, loader, 'exports/', 'read');
     this.loadSnapshot = this.job('LoadSnapshot', 'load_snapshot', loader, props);
 
@@ -129,6 +130,10 @@ export class SparkJobs extends Construct {
 
     const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);
+
+    const deriver = this.role('DeriveSessionsRole', COMPARE, props);
+    const declared = JSON.stringify(props.platform.sources.filter(isDerived));
+    this.deriveSessions = this.job('DeriveSessions', 'derive_sessions', deriver, props, { '--sessions': declared });
 
     if (props.replayed.length > 0) {
       const gatherer = this.role('ReplayRowsRole', REPLAY_ROWS, props);
@@ -172,10 +177,16 @@ export class SparkJobs extends Construct {
     });
   }
 
-  private job(id: string, script: string, role: Role, props: SparkJobsProps): PySparkEtlJob {
+  private job(
+    id: string,
+    script: string,
+    role: Role,
+    props: SparkJobsProps,
+    more: Record<string, string> = {},
+  ): PySparkEtlJob {
     const { spark } = props.environment;
     return new PySparkEtlJob(this, id, {
-      ...this.common(script, role, props),
+      ...this.common(script, role, props, more),
       workerConfiguration: workers(spark.workerType, spark.workers),
       maxConcurrentRuns: spark.concurrentRuns,
       jobRunQueuingEnabled: true,

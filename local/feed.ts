@@ -54,6 +54,8 @@ function feedSource(feed: Feed, declared: Source): Promise<string> {
       return feedApi(feed, declared);
     case 'kafka':
       return feedTopics(feed, declared);
+    case 'sessions':
+      return Promise.resolve(`derived from ${declared.events} by the pipeline`);
   }
 }
 

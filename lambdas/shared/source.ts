@@ -1,6 +1,7 @@
 import { checkCollectorSource, type CollectorSource } from './collector-source';
 import { checkKafkaSource, type KafkaSource } from './kafka-source';
 import { checkRestSource, type RestSource } from './rest-source';
+import type { SessionsSource } from './sessions-source';
 
 export type { CollectorSource } from './collector-source';
 
@@ -34,7 +35,10 @@ export interface ChangeCapture {
   readonly epoch?: number;
 }
 
-export type Source = DatabaseSource | CollectorSource | RestSource | KafkaSource;
+export type Source = DatabaseSource | CollectorSource | RestSource | KafkaSource | SessionsSource;
+
+/** A source whose rows are computed from another dataset, once that is in silver. */
+export const isDerived = (source: Source): source is SessionsSource => source.kind === 'sessions';
 
 /** A database whose snapshots are exported and loaded: the loader knows the types of PostgreSQL's exports only. */
 export const isExported = (source: Source): source is DatabaseSource =>
@@ -54,6 +58,7 @@ export function datasetsOf(source: Source): readonly string[] {
     case 'database':
       return source.datasets;
     case 'collector':
+    case 'sessions':
       return [source.dataset];
     case 'rest':
       return source.resources.map(({ dataset }) => dataset);

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from dbt_rows import customer, event, item, order, product, rate
+from dbt_rows import customer, event, item, order, product, rate, web_session
 from dbt_runner import Run, Warehouse, start
 
 pytestmark = pytest.mark.sample

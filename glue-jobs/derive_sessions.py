@@ -11,9 +11,9 @@ Result: visitors looked at, bronze_rows appended, changed (upserts), deleted, wh
 newest_committed_at (when the events were read), position (of the rows).
 """
 
+import hashlib
 import json
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
@@ -23,54 +23,13 @@ from pyspark.sql import functions as f
 
 from common import arguments, bronze, contract_file, landing, position, progress, runs, sessions, tables
 from common.contract import Contract
+from common.derivation import DECLARATION, Done, read_done, replaced_since
 from common.iceberg import Snapshots, at_snapshot
 from common.merging import merge
 from common.sessions import END, SINCE, START, TIME, VISITOR, Sessions, column_name
 
 ATTEMPTS = 5
-DECLARATION = "moraine.declaration"
 EPOCH = datetime.fromtimestamp(0, UTC)
-REPLACED = ("added-position-deletes", "added-equality-deletes", "deleted-records")
-"""Of a commit's summary: rows that were there have another content now, or none."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """What the newest run left behind: the events' snapshot that it read, that state's time, its declaration.
-
-    `alone` is false when another run's commit came between its start and its own: neither knew of the other.
-    """
-
-    snapshot: int | None = None
-    merged_at: str = ""
-    declaration: str = ""
-    alone: bool = True
-
-
-def read_done(history: Snapshots) -> Done:
-    """Progress, out of the history of the sessions' bronze."""
-    newest: dict[str, str] | None = None
-    for snapshot_id, summary in history.history():
-        if newest is not None and str(snapshot_id) == newest[tables.BASE]:
-            break
-        if DECLARATION not in summary:
-            continue
-        if newest is not None:
-            return Done(alone=False)
-        newest = summary
-    if newest is None:
-        return Done()
-    return Done(int(newest[tables.CONSUMED]), newest[tables.MERGED_AT], newest[DECLARATION])
-
-
-def replaced_since(silver: Snapshots, snapshot: int) -> bool:
-    """Whether a commit after this snapshot, which is in silver's history, replaced or removed rows."""
-    for snapshot_id, summary in silver.history():
-        if snapshot_id == snapshot:
-            return False
-        if any(int(summary.get(name, 0)) for name in REPLACED):
-            return True
-    return False
 
 
 def transform(found: DataFrame, stored: DataFrame, into: Contract) -> DataFrame:
@@ -97,7 +56,7 @@ class Run:
     def __init__(self, spark: SparkSession, declared: Sessions, events: Contract, into: Contract, env: str):
         self._spark, self._declared, self._events, self._into = spark, declared, events, into
         self._source, self._own = tables.of(env, events.dataset), tables.of(env, into.dataset)
-        self._digest = declared.model_dump_json()
+        self._digest = hashlib.sha256(declared.model_dump_json().encode()).hexdigest()
         tables.require_columns(spark, into, self._own.bronze, self._own.silver)
         tables.require_columns(spark, events, self._source.silver)
 

@@ -10,6 +10,7 @@ from lakes import ENVIRONMENT, append, contract_of, contract_text, fresh_silver,
 
 from common import bronze, tables
 from common.algebra import Change
+from common.derivation import DECLARATION
 from common.iceberg import Snapshots
 from common.merging import merge
 from common.position import make
@@ -246,7 +247,7 @@ def test_two_runs_at_once_are_mended_by_the_next(world):
     world.job()
     # Another run, that began before that one ended, knew of no event b, and ends after it.
     summary = history.summary(history.current)
-    named = {name: summary[name] for name in (tables.CONSUMED, tables.MERGED_AT, job.DECLARATION)}
+    named = {name: summary[name] for name in (tables.CONSUMED, tables.MERGED_AT, DECLARATION)}
     row = {**dict.fromkeys(column.name for column in OF_CLICKS.columns)}
     row |= {"person": 1, "device": "d", "started_at": at(100).replace(tzinfo=UTC), "_op": "delete"}
     schema = world.spark.table(world.visits.bronze).schema

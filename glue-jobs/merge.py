@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from pyspark.sql import SparkSession
 
-from common import arguments, contract_file, runs, sessions
+from common import arguments, contract_file, runs, spark_threads
 from common.fold import transform
 from common.merging import merge
 
@@ -52,9 +52,9 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
 def _merge_all(spark: SparkSession, given: Namespace) -> dict[str, dict]:
     contracts = [contract_file.load(given.contracts, name) for name in given.datasets]
     results, failed = {}, []
-    with ThreadPoolExecutor(given.parallel, initializer=sessions.enter, initargs=(spark,)) as pool:
+    with ThreadPoolExecutor(given.parallel, initializer=spark_threads.enter, initargs=(spark,)) as pool:
         running = {
-            pool.submit(lambda each=each: merge(sessions.here(), each, given.env)): each.dataset
+            pool.submit(lambda each=each: merge(spark_threads.here(), each, given.env)): each.dataset
             for each in contracts
         }
         for ended in as_completed(running):

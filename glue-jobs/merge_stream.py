@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
-from common import arguments, compaction, contract_file, runs, sessions, tables
+from common import arguments, compaction, contract_file, runs, spark_threads, tables
 from common.contract import Contract
 from common.merging import merge
 
@@ -48,7 +48,7 @@ class Follower:
 
     def look(self, environment: str) -> dict:
         """Merges what there is, in the session of its thread. Raises OutdatedError, or what the merge raised."""
-        spark = sessions.here()
+        spark = spark_threads.here()
         if not tables.is_of_version(spark, self.contract, environment):
             raise OutdatedError
         if compaction.is_reserved(spark, tables.of(environment, self.contract.dataset).silver):
@@ -89,7 +89,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     ends = time.monotonic() + given.seconds if given.seconds else float("inf")
     outdated: str | None = None
     running: dict[Future, Follower] = {}
-    with ThreadPoolExecutor(given.parallel, initializer=sessions.enter, initargs=(session,)) as pool:
+    with ThreadPoolExecutor(given.parallel, initializer=spark_threads.enter, initargs=(session,)) as pool:
         while True:
             now = time.monotonic()
             over = outdated is not None or now >= ends

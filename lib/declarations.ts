@@ -3,10 +3,12 @@ import type { Environment } from '../config/environment';
 import { isKeyless, type Contract } from '../lambdas/shared/contract';
 import { placesOf } from '../lambdas/shared/event-export-source';
 import type { Platform } from '../lambdas/shared/platform';
+import { checkSessionsSource } from '../lambdas/shared/sessions-source';
 import {
   checkSources,
   datasetsOf,
   isCaptured,
+  isDerived,
   isExported,
   type DatabaseSource,
   type Source,
@@ -41,6 +43,7 @@ export function readDeclarations(props: DeclarationsProps): Platform {
     placesOf(source, contracts);
   }
   checkKeys(sources, contracts);
+  checkDerived(sources, contracts);
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
 }
@@ -151,6 +154,19 @@ function checkFields(sources: readonly Source[], contracts: readonly Contract[])
           `sources/${source.name}.ts: ${dataset}: fields has ${JSON.stringify(wrong)}, which is no column of contracts/${dataset}.odcs.yaml: there are ${columns.join(', ')}`,
         );
       }
+    }
+  }
+}
+
+/** @throws Error when sessions don't fit the contracts, or are derived from sessions. */
+function checkDerived(sources: readonly Source[], contracts: readonly Contract[]): void {
+  const derived = sources.filter(isDerived);
+  for (const source of derived) {
+    checkSessionsSource(source, contracts);
+    if (derived.some(({ dataset }) => dataset === source.events)) {
+      throw new Error(
+        `sources/${source.name}.ts: events is ${JSON.stringify(source.events)}, which is derived itself: name a dataset that a source brings`,
+      );
     }
   }
 }

@@ -42,22 +42,32 @@ const SUM_UP =
   "{% {'source': $states.input.source, 'failed': [$states.result[$exists(failed)], $states.input.skipped]} %}";
 const NONE_FAILED = "{% {'source': $states.input.source, 'failed': []} %}";
 const FAILED =
-  "$states.input[$count(failed) > 0].(source & ' (' & $join(failed.$join([dataset, failed], ': '), '; ') & ')')";
+  "$states.input.ended[$count(failed) > 0].(source & ' (' & $join(failed.$join([dataset, failed], ': '), '; ') & ')')";
+/** What the sources came to, and the branches that are next. */
+const ENDED = "{% {'ended': $states.result, 'derived': [$states.input.branches[wayIn = 'derive'].datasets]} %}";
+/** The same of datasets, each of which is a branch. */
+const DERIVED = "{% {'ended': [$states.result[$exists(failed)].{'source': dataset, 'failed': [$]}]} %}";
 
 /**
  * The pipeline's states, in JSONata. Sources run side by side, all of them: exports queue by themselves, and Glue queues
  * its jobs. A snapshot is exported and watched, its tables are loaded and merged side by side; an API's resources are
  * read, loaded and merged; what a web analytics tool delivered is loaded and merged; a stream's datasets are merged, all
  * in one run of the job. A source or a dataset that fails stops no other; when all have ended the run fails naming those
- * that failed, or else builds gold and publishes it. A run whose input has `branches` takes these instead of all:
- * `npm run ops -- reload` loads tables of one snapshot so.
+ * that failed, or else derives what is computed from silver, builds gold and publishes it. A run whose input has
+ * `branches` takes these instead of all: `npm run ops -- reload` loads tables of one snapshot so.
  * Every task is tried again before it counts as failed, for all of them may be repeated.
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
  */
 export function pipelineDefinition(scope: Construct, props: PipelineDefinitionProps): IChainable {
   const sources = MapState.jsonata(scope, 'Each source', {
-    items: ProvideItems.jsonata('{% $states.input.branches %}'),
+    items: ProvideItems.jsonata("{% [$states.input.branches[wayIn != 'derive']] %}"),
+    outputs: ENDED,
   }).itemProcessor(source(scope, props));
+  const derived = MapState.jsonata(scope, 'Each derived dataset', {
+    items: ProvideItems.jsonata('{% $states.input.derived %}'),
+    maxConcurrency: props.environment.spark.concurrentRuns,
+    outputs: DERIVED,
+  }).itemProcessor(derive(scope, props));
 
   const gold = build(scope, props.build).next(
     invoke(scope, 'Publish aggregates', props.publish, { runId: RUN_ID }, Duration.minutes(16)),
@@ -66,11 +76,9 @@ export function pipelineDefinition(scope: Construct, props: PipelineDefinitionPr
     error: 'SourcesFailed',
     cause: `{% $join(${FAILED}, ', ') %}`,
   });
-  sources.next(
-    Choice.jsonata(scope, 'Did all arrive?')
-      .when(Condition.jsonata('{% $count($states.input.failed) > 0 %}'), failed)
-      .otherwise(gold),
-  );
+  const anyFailed = Condition.jsonata('{% $count($states.input.ended.failed) > 0 %}');
+  derived.next(Choice.jsonata(scope, 'Was all derived?').when(anyFailed, failed).otherwise(gold));
+  sources.next(Choice.jsonata(scope, 'Did all arrive?').when(anyFailed, failed).otherwise(derived));
   return Choice.jsonata(scope, 'Are sources named?')
     .when(Condition.jsonata('{% $exists($states.input.branches) %}'), sources)
     .otherwise(Pass.jsonata(scope, 'All sources', { outputs: { branches: props.branches } }).next(sources));
@@ -141,6 +149,13 @@ function load(scope: Construct, props: PipelineDefinitionProps): IChainable {
   });
   task.addCatch(Pass.jsonata(scope, 'Load failed'), CATCH_DATASET);
   return task.next(merge(scope, 'Merge snapshot', props.jobs.merge, props));
+}
+
+/** Bronze gets what differs from what is computed, then silver. */
+function derive(scope: Construct, props: PipelineDefinitionProps): IChainable {
+  const task = runJob(scope, 'Derive sessions', props.jobs.deriveSessions, props.environment, {});
+  task.addCatch(Pass.jsonata(scope, 'Derivation failed'), CATCH_DATASET);
+  return task.next(merge(scope, 'Merge derived', props.jobs.merge, props));
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Contract } from '../lambdas/shared/contract';
 import { placesOf } from '../lambdas/shared/event-export-source';
-import { datasetsOf, isExported, type Source } from '../lambdas/shared/source';
+import { datasetsOf, isDerived, isExported, type Source } from '../lambdas/shared/source';
 
 /** How the rows of a source come to bronze when the pipeline runs. */
 export type WayIn =
@@ -11,7 +11,9 @@ export type WayIn =
   /** What a web analytics tool delivered is loaded. */
   | 'delivery'
   /** They are there already: a stream brought them. */
-  | 'stream';
+  | 'stream'
+  /** They are computed from another dataset, once every other branch has ended. */
+  | 'derive';
 
 /** A dataset on its way: what the loads of its way in want to know of it. */
 export interface Way {
@@ -34,6 +36,7 @@ export interface Branch {
 function wayIn(source: Source): WayIn {
   if (source.kind === 'rest') return 'extract';
   if (source.kind === 'event_export') return 'delivery';
+  if (isDerived(source)) return 'derive';
   return isExported(source) ? 'snapshot' : 'stream';
 }
 
@@ -43,8 +46,8 @@ function delivery(source: Source, contracts: readonly Contract[]): Pick<Way, 'fo
 }
 
 /**
- * The pipeline's graph: a branch for each source, side by side; gold is built when all have ended well. The state
- * machine maps over these branches, so it has the same states however many sources there are.
+ * The pipeline's graph: a branch for each source, side by side, those that derive after the others; gold is built when
+ * all have ended well. The state machine maps over these branches, so it has the same states however many sources there are.
  * @param contracts of all datasets
  * @throws Error when there is no source at all.
  */

@@ -21,7 +21,7 @@ import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
 import { jobName } from '../lambdas/shared/replay';
-import { datasetsOf, streamedDatasets } from '../lambdas/shared/source';
+import { datasetsOf, isDerived, streamedDatasets } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
@@ -56,8 +56,8 @@ const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', st
 const MAINTAIN: Grants = { bronze: 'write', silver: 'write' };
 /** What `glue-jobs/load_landing.py`, `load_event_export.py` and `stream_kafka.py` need: they append. */
 const APPEND: Grants = { bronze: 'write', quarantine: 'write' };
-/** A load of a snapshot merges what bronze holds before it compares, then appends to bronze. */
-const LOAD_SNAPSHOT: Grants = { ...MERGE, bronze: 'write' };
+/** A load of a snapshot, and a derivation, merge what bronze holds before they compare, then append to bronze. */
+const COMPARE: Grants = { ...MERGE, bronze: 'write' };
 /** What `glue-jobs/replay_rows.py` needs: it only reads tables. */
 const REPLAY_ROWS: Grants = { bronze: 'read', quarantine: 'read' };
 
@@ -84,7 +84,8 @@ export interface SparkJobsProps extends Basis {
 
 /**
  * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze), `loadLanding` (pages of an
- * API to bronze), `merge` (bronze to silver), `maintain` (both of all datasets, one after the other), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
+ * API to bronze), `merge` (bronze to silver), `deriveSessions` (silver's events to bronze), `maintain` (both of all
+ * datasets, one after the other), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
  * streams one that gathers what is to be replayed (`Replay`), each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
  * `spark.concurrentRuns` wait in Glue's queue; the resident job has one run.
  * @see https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
@@ -94,6 +95,7 @@ export class SparkJobs extends Construct {
   readonly loadLanding: PySparkEtlJob;
   /** With sources that are exports of web analytics tools: their deliveries to bronze. */
   readonly loadEventExport?: PySparkEtlJob;
+  readonly deriveSessions: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
   readonly mergeStream?: PySparkStreamingJob;
   readonly maintain: PySparkEtlJob;
@@ -131,7 +133,7 @@ export class SparkJobs extends Construct {
     // It has a name of its own: kept, it would be in the way of the next deployment.
     this.security.applyRemovalPolicy(RemovalPolicy.DESTROY);
 
-    const loader = this.role('LoadSnapshotRole', LOAD_SNAPSHOT, props);
+    const loader = this.role('LoadSnapshotRole', COMPARE, props);
     grantObjects(props.landing, loader, 'exports/', 'read');
     this.loadSnapshot = this.job('LoadSnapshot', 'load_snapshot', loader, props);
 
@@ -162,6 +164,9 @@ export class SparkJobs extends Construct {
       '--run-id': 'maintenance',
     };
     this.maintain = this.job('Maintain', 'maintain', maintainer, props, tables, true);
+    const deriver = this.role('DeriveSessionsRole', COMPARE, props);
+    const declared = JSON.stringify(props.platform.sources.filter(isDerived));
+    this.deriveSessions = this.job('DeriveSessions', 'derive_sessions', deriver, props, { '--sessions': declared });
 
     if (props.replayed.length > 0) {
       const gatherer = this.role('ReplayRowsRole', REPLAY_ROWS, props);

@@ -56,6 +56,8 @@ function feedSource(feed: Feed, declared: Source): Promise<string> {
       return feedTopics(feed, declared);
     case 'event_export':
       return Promise.resolve(`nothing is delivered: put files below event-exports/${declared.name}/ yourself`);
+    case 'sessions':
+      return Promise.resolve(`derived from ${declared.events} by the pipeline`);
   }
 }
 

@@ -7,23 +7,26 @@ from datetime import datetime, timedelta
 
 from pyspark.sql import SparkSession
 
-from common import iceberg, kafka_progress, progress, runs, tables
+from common import derivation, export_progress, iceberg, kafka_progress, progress, runs, tables
 from common.iceberg import Snapshots
+
+TOLD = (kafka_progress.OFFSETS, export_progress.DELIVERIES, derivation.DECLARATION)
+"""What commits to bronze say of how far their writers have come."""
 
 
 def expire(spark: SparkSession, names: tables.Tables, now: datetime, kept: timedelta) -> int:
     """Expires snapshots of bronze and silver that are older than `kept` and that no progress needs; gives how many.
 
     Bronze keeps the snapshot that silver has consumed, from which the next merge reads on, and all after it; and the
-    newest that says how far a Kafka topic has come. (Quarantine's progress counts only where it is beyond silver's:
-    merging.py.) Silver keeps the commit that carries its progress, and those that this one did not know of.
+    newest that says how far each of its writers has come. (Quarantine's progress counts only where it is beyond
+    silver's: merging.py.) Silver keeps the commit that carries its progress, and those that this one did not know of.
     """
     silver = Snapshots(spark, names.silver)
     consumed = progress.read(silver).consumed
     if consumed is None:
         return 0
-    told = kafka_progress.newest(spark, names.bronze)
-    needed = [consumed] if told is None else [consumed, told]
+    told = [iceberg.newest_with(spark, names.bronze, name) for name in TOLD]
+    needed = [consumed, *[each for each in told if each is not None]]
     expired = iceberg.persist(lambda: _expire(spark, names.bronze, needed, now - kept))
     return expired + iceberg.persist(lambda: _expire(spark, names.silver, _known(silver), now - kept))
 

@@ -109,6 +109,13 @@ def at_snapshot(spark: SparkSession, table: str, snapshot_id: int) -> DataFrame:
     return spark.read.format("iceberg").option("snapshot-id", snapshot_id).load(table).select(*columns)
 
 
+def newest_with(spark: SparkSession, table: str, name: str) -> int | None:
+    """The newest snapshot in a table's history that has this property. One query: histories are long."""
+    having = f"select snapshot_id from {table}.snapshots where summary['{name}'] is not null"
+    ids = {row.snapshot_id for row in spark.sql(having).collect()}
+    return next((snapshot_id for snapshot_id in Snapshots(spark, table).line if snapshot_id in ids), None)
+
+
 class _Callable:
     """A Python function as java.util.concurrent.Callable; what it raises is kept for Python."""
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from pyspark.sql import Column, SparkSession
+from pyspark.sql import Column
 from pyspark.sql import functions as f
 
 from common import tables
@@ -55,10 +55,3 @@ def read(history: Snapshots, dataset: str, topic: str, epoch: int) -> Progress:
             return Progress(topic, epoch, {int(p): offset for p, offset in told["offsets"].items()})
         break
     return Progress(topic, epoch)
-
-
-def newest(spark: SparkSession, table: str) -> int | None:
-    """The newest snapshot in a table's history that says how far a topic has come. One query: histories are long."""
-    told = f"select snapshot_id from {table}.snapshots where summary['{OFFSETS}'] is not null"
-    ids = {row.snapshot_id for row in spark.sql(told).collect()}
-    return next((snapshot_id for snapshot_id in Snapshots(spark, table).line if snapshot_id in ids), None)

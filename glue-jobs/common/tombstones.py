@@ -24,7 +24,7 @@ def purge(spark: SparkSession, names: tables.Tables, now: datetime, kept: timede
     Of a dataset from Kafka all are kept: an offset says nothing about other partitions, and a floor would refuse new
     keys there.
     """
-    if kafka_progress.newest(spark, names.bronze) is not None:
+    if iceberg.newest_with(spark, names.bronze, kafka_progress.OFFSETS) is not None:
         return 0
     silver, old = names.silver, f"`_is_deleted` and `_merged_at` < timestamp'{runs.iso(now - kept)}'"
     floor, _, raised_at = Snapshots(spark, silver).properties.get(tables.PURGES, "").partition(" ")

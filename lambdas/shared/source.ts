@@ -2,6 +2,7 @@ import { checkCollectorSource, type CollectorSource } from './collector-source';
 import { checkEventExportSource, type EventExportSource } from './event-export-source';
 import { checkKafkaSource, type KafkaSource } from './kafka-source';
 import { checkRestSource, type RestSource } from './rest-source';
+import type { SessionsSource } from './sessions-source';
 
 export type { CollectorSource } from './collector-source';
 export type { EventExportSource } from './event-export-source';
@@ -36,7 +37,10 @@ export interface ChangeCapture {
   readonly epoch?: number;
 }
 
-export type Source = DatabaseSource | CollectorSource | RestSource | KafkaSource | EventExportSource;
+export type Source = DatabaseSource | CollectorSource | RestSource | KafkaSource | EventExportSource | SessionsSource;
+
+/** A source whose rows are computed from another dataset, once that is in silver. */
+export const isDerived = (source: Source): source is SessionsSource => source.kind === 'sessions';
 
 /** A database whose snapshots are exported and loaded: the loader knows the types of PostgreSQL's exports only. */
 export const isExported = (source: Source): source is DatabaseSource =>
@@ -57,6 +61,7 @@ export function datasetsOf(source: Source): readonly string[] {
       return source.datasets;
     case 'collector':
     case 'event_export':
+    case 'sessions':
       return [source.dataset];
     case 'rest':
       return source.resources.map(({ dataset }) => dataset);

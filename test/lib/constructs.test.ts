@@ -177,7 +177,7 @@ describe('RestApi', () => {
 describe('SparkJobs', () => {
   test('run on Glue 5.1 with the sizes of the environment', () => {
     const jobs = of('Transformation', 'prod');
-    for (const name of ['load_snapshot', 'load_landing', 'merge']) {
+    for (const name of ['load_snapshot', 'load_landing', 'merge', 'derive_sessions']) {
       jobs.hasResourceProperties('AWS::Glue::Job', {
         Name: `moraine-prod-${name}`,
         Command: { Name: 'glueetl' },
@@ -325,7 +325,10 @@ describe('Pipeline', () => {
     expect(States['Each source']).toMatchObject({ Type: 'Map', Next: 'Did all arrive?' });
     // Exports that wait for room must not keep an API or a stream waiting.
     expect(States['Each source']).not.toHaveProperty('MaxConcurrency');
-    expect(States['Did all arrive?']).toMatchObject({ Choices: [{ Next: 'Sources failed' }], Default: 'Build gold' });
+    const failed = [{ Next: 'Sources failed' }];
+    expect(States['Did all arrive?']).toMatchObject({ Choices: failed, Default: 'Each derived dataset' });
+    expect(States['Each derived dataset']).toMatchObject({ Type: 'Map', Next: 'Was all derived?' });
+    expect(States['Was all derived?']).toMatchObject({ Choices: failed, Default: 'Build gold' });
     expect(States['Build gold']).toMatchObject({ Next: 'Publish aggregates' });
   });
 
@@ -337,6 +340,18 @@ describe('Pipeline', () => {
       expect(task.Retry).toHaveLength(1);
       expect(task.TimeoutSeconds ?? task.Arguments?.Timeout).toBeGreaterThan(0);
     }
+  });
+
+  test('what is derived comes after all that it may be derived from, each dataset before its merge', () => {
+    const { States } = definition();
+    const all = at(States, 'All sources', 'Output', 'branches') as { wayIn: string }[];
+    expect(all.map(({ wayIn }) => wayIn)).toContain('derive');
+    expect(at(States, 'Each source', 'Items')).toContain("[wayIn != 'derive']");
+    expect(at(States, 'Each source', 'Output')).toContain("[wayIn = 'derive'].datasets");
+    expect(at(States, 'Each derived dataset', 'Items')).toBe('{% $states.input.derived %}');
+    const each = at(States, 'Each derived dataset', 'ItemProcessor', 'States') as Record<string, State>;
+    expect(each).toMatchObject({ 'Derive sessions': { Next: 'Merge derived' }, 'Merge derived': { End: true } });
+    for (const task of tasksOf(each)) expect(at(task, 'Catch', 0, 'Output')).toContain("'failed'");
   });
 
   test('asks again for an export that is queued, and counts tables that it skipped as failed', () => {

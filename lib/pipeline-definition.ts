@@ -153,7 +153,7 @@ function load(scope: Construct, props: PipelineDefinitionProps): IChainable {
 
 /** Bronze gets what differs from what is computed, then silver. */
 function derive(scope: Construct, props: PipelineDefinitionProps): IChainable {
-  const task = runJob(scope, 'Derive sessions', props.jobs.deriveSessions, props.environment, {});
+  const task = runJob(scope, 'Derive sessions', props.jobs.deriveSessions, props.environment, DATASET);
   task.addCatch(Pass.jsonata(scope, 'Derivation failed'), CATCH_DATASET);
   return task.next(merge(scope, 'Merge derived', props.jobs.merge, props));
 }

@@ -79,7 +79,10 @@ class Run:
             DECLARATION: self._digest,
         }
         stored = self._stored()
-        windows = self._all(silver, stored) if whole else self._touched(silver, done, stored)
+        if whole:
+            windows = sessions.windows_of_all(self._prepared(self._at(silver.current)), self._live(stored))
+        else:
+            windows = self._touched(silver, done, stored)
         with landing.cached(windows) as touched:
             visitors, since = touched.agg(f.count("*"), f.min(f.unix_micros(SINCE))).first()
             changes = self._changes(silver.current, touched, stored, since)
@@ -115,13 +118,6 @@ class Run:
 
     def _at(self, snapshot: int) -> DataFrame:
         return at_snapshot(self._spark, self._source.silver, snapshot)
-
-    def _all(self, silver: Snapshots, stored: DataFrame) -> DataFrame:
-        events = self._prepared(self._at(silver.current))
-        oldest = events.agg(f.min(f.unix_micros(TIME))).first()[0]
-        if oldest is None:
-            return events.select(VISITOR, f.col(TIME).alias(SINCE)).limit(0)
-        return sessions.windows_of_all(events, self._live(stored), _moment(oldest))
 
     def _touched(self, silver: Snapshots, done: Done, stored: DataFrame) -> DataFrame:
         """The visitors of events merged since, and of what was replaced by them: where these events were before."""

@@ -63,12 +63,6 @@ export function pipelineDefinition(scope: Construct, props: PipelineDefinitionPr
     items: ProvideItems.jsonata("{% [$states.input.branches[wayIn != 'derive']] %}"),
     outputs: ENDED,
   }).itemProcessor(source(scope, props));
-  const derived = MapState.jsonata(scope, 'Each derived dataset', {
-    items: ProvideItems.jsonata('{% $states.input.derived %}'),
-    maxConcurrency: props.environment.spark.concurrentRuns,
-    outputs: DERIVED,
-  }).itemProcessor(derive(scope, props));
-
   const gold = build(scope, props.build).next(
     invoke(scope, 'Publish aggregates', props.publish, { runId: RUN_ID }, Duration.minutes(16)),
   );
@@ -77,8 +71,10 @@ export function pipelineDefinition(scope: Construct, props: PipelineDefinitionPr
     cause: `{% $join(${FAILED}, ', ') %}`,
   });
   const anyFailed = Condition.jsonata('{% $count($states.input.ended.failed) > 0 %}');
-  derived.next(Choice.jsonata(scope, 'Was all derived?').when(anyFailed, failed).otherwise(gold));
-  sources.next(Choice.jsonata(scope, 'Did all arrive?').when(anyFailed, failed).otherwise(derived));
+  const { deriveSessions } = props.jobs;
+  const derived = deriveSessions && eachDerived(scope, deriveSessions, props);
+  derived?.next(Choice.jsonata(scope, 'Was all derived?').when(anyFailed, failed).otherwise(gold));
+  sources.next(Choice.jsonata(scope, 'Did all arrive?').when(anyFailed, failed).otherwise(derived ?? gold));
   return Choice.jsonata(scope, 'Are sources named?')
     .when(Condition.jsonata('{% $exists($states.input.branches) %}'), sources)
     .otherwise(Pass.jsonata(scope, 'All sources', { outputs: { branches: props.branches } }).next(sources));
@@ -152,10 +148,14 @@ function load(scope: Construct, props: PipelineDefinitionProps): IChainable {
 }
 
 /** Bronze gets what differs from what is computed, then silver. */
-function derive(scope: Construct, props: PipelineDefinitionProps): IChainable {
-  const task = runJob(scope, 'Derive sessions', props.jobs.deriveSessions, props.environment, DATASET);
+function eachDerived(scope: Construct, job: PySparkEtlJob, props: PipelineDefinitionProps): MapState {
+  const task = runJob(scope, 'Derive sessions', job, props.environment, DATASET);
   task.addCatch(Pass.jsonata(scope, 'Derivation failed'), CATCH_DATASET);
-  return task.next(merge(scope, 'Merge derived', props.jobs.merge, props));
+  return MapState.jsonata(scope, 'Each derived dataset', {
+    items: ProvideItems.jsonata('{% $states.input.derived %}'),
+    maxConcurrency: props.environment.spark.concurrentRuns,
+    outputs: DERIVED,
+  }).itemProcessor(task.next(merge(scope, 'Merge derived', props.jobs.merge, props)));
 }
 
 /**

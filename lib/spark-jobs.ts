@@ -95,7 +95,8 @@ export class SparkJobs extends Construct {
   readonly loadLanding: PySparkEtlJob;
   /** With sources that are exports of web analytics tools: their deliveries to bronze. */
   readonly loadEventExport?: PySparkEtlJob;
-  readonly deriveSessions: PySparkEtlJob;
+  /** With sources that are sessions. */
+  readonly deriveSessions?: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
   readonly mergeStream?: PySparkStreamingJob;
   readonly maintain: PySparkEtlJob;
@@ -144,7 +145,14 @@ export class SparkJobs extends Construct {
     const exported = props.platform.sources.filter(({ kind }) => kind === 'event_export');
     if (exported.length > 0) {
       const taker = this.role('LoadEventExportRole', APPEND, props);
-      for (const { name } of exported) grantObjects(props.landing, taker, `${EVENT_EXPORTS_PREFIX}${name}/`, 'read');
+      for (const { name } of exported) {
+        const folder = EVENT_EXPORTS_PREFIX + name;
+        grantObjects(props.landing, taker, `${folder}/`, 'read');
+        // Glue's file system asks first whether a folder is an object, and takes a refusal for a failure.
+        taker.addToPolicy(
+          new PolicyStatement({ actions: ['s3:GetObject'], resources: [props.landing.arnForObjects(folder)] }),
+        );
+      }
       this.loadEventExport = this.job('LoadEventExport', 'load_event_export', taker, props, {
         '--landing': props.landing.s3UrlForObject(EVENT_EXPORTS_PREFIX),
       });
@@ -164,9 +172,12 @@ export class SparkJobs extends Construct {
       '--run-id': 'maintenance',
     };
     this.maintain = this.job('Maintain', 'maintain', maintainer, props, tables, true);
-    const deriver = this.role('DeriveSessionsRole', COMPARE, props);
-    const declared = JSON.stringify(props.platform.sources.filter(isDerived));
-    this.deriveSessions = this.job('DeriveSessions', 'derive_sessions', deriver, props, { '--sessions': declared });
+    const derived = props.platform.sources.filter(isDerived);
+    if (derived.length > 0) {
+      const deriver = this.role('DeriveSessionsRole', COMPARE, props);
+      const declared = { '--sessions': JSON.stringify(derived) };
+      this.deriveSessions = this.job('DeriveSessions', 'derive_sessions', deriver, props, declared);
+    }
 
     if (props.replayed.length > 0) {
       const gatherer = this.role('ReplayRowsRole', REPLAY_ROWS, props);

@@ -143,6 +143,8 @@ def reader(fields: list[Field], columns: list[str]):
     taken = {*identity, *[at for found in places for at in found]}
 
     def event(record: str) -> Event:
+        if "\ufffd" in record:
+            raise NoEvent("the record is not UTF-8; turn on the report suite's multi-byte character support")
         values = split(record)
         if len(values) != len(columns):
             raise NoEvent(f"the record has {len(values)} values, and {HEADERS} names {len(columns)}")

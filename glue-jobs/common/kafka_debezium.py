@@ -16,6 +16,7 @@ UPSERTS = {"c": "create", "u": "update", "r": "read"}
 ALLOWED = "c, u, d, r, t"
 UNCHANGED = "__debezium_unavailable_value"
 """What stands for a large value that an update left as it was: the connector does not know it."""
+UNCHANGED_BYTES = base64.b64encode(UNCHANGED.encode()).decode()
 EPOCH = datetime.fromtimestamp(0, UTC)
 MYSQL_OFFSETS = 10**16
 """A binlog's file number and the offset in it share a position's digits, as in lambdas/transform-changes."""
@@ -52,7 +53,7 @@ def change(value: Any, key: Any, columns: list[Field]) -> Told:
     if op not in UPSERTS:
         raise Unreadable(f"op is {shown(op)}; allowed are {ALLOWED}")
     after = spelled(envelope.get("after"), schema.get("after", {}), columns)
-    unchanged = [name for name, value in after.items() if value == UNCHANGED]
+    unchanged = [name for name, value in after.items() if is_unchanged(value)]
     values, absent, rest = read({n: v for n, v in after.items() if n not in unchanged}, columns)
     if lacking := [c.name for c in absent if c.is_key or (c.required and op != "u")]:
         raise Unreadable(f"{lacking[0]}: is missing but required")
@@ -87,10 +88,23 @@ def spelled(row: Any, schema: dict[str, Any], columns: list[Field]) -> dict[str,
     }
 
 
+def is_unchanged(value: Any) -> bool:
+    """Whether this stands for a large value that an update did not touch: the placeholder, its bytes in base64, or an
+    array or a map of it, as the column's type is.
+
+    https://debezium.io/documentation/reference/stable/connectors/postgresql.html#postgresql-toasted-values
+    """
+    if isinstance(value, list):
+        return len(value) == 1 and value[0] == UNCHANGED
+    if isinstance(value, dict):
+        return value == {UNCHANGED: UNCHANGED}
+    return isinstance(value, str) and value in (UNCHANGED, UNCHANGED_BYTES)
+
+
 def spell(name: str, value: Any, schema: dict[str, Any], wanted: str) -> Any:
     """One value, by the meaning that its schema names; without one, a number in a time's column has no unit."""
     kind = schema.get("name")
-    if value is None or value == UNCHANGED:
+    if value is None or is_unchanged(value):
         return value
     if kind in TIMES:
         scale = TIMES[kind]

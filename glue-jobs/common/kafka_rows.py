@@ -48,14 +48,16 @@ def say(topic: str, message_format: str, columns: list[Field], schemas: dict[int
 
     def message(key: bytes | None, value: bytes | None) -> Told | None:
         avro = message_format == "avro"
-        told_key = kafka_avro.decode(key, schemas, "key") if avro and key and key[0] == 0 else None
-        told_key = kafka_message.parse_key(key) if told_key is None else told_key
         if message_format == "debezium":
             # A tombstone follows a delete, for the topic's compaction.
             parsed = None if value is None else kafka_message.parse_json(value, "value")
-            return None if parsed is None else kafka_debezium.change(parsed, told_key, columns)
+            if parsed is None:
+                return None
+            return kafka_debezium.change(parsed, kafka_message.parse_key(key), columns)
         if value is None:
-            return kafka_message.delete(told_key, columns)
+            # Only a deletion is known by its key: the keys of rows may be written in any other way.
+            told_key = kafka_avro.decode(key, schemas, "key") if avro and key and key[0] == 0 else None
+            return kafka_message.delete(kafka_message.parse_key(key) if told_key is None else told_key, columns)
         record = kafka_avro.decode(value, schemas) if avro else kafka_message.parse_json(value, "value")
         return kafka_message.upsert(record, columns)
 

@@ -145,11 +145,7 @@ def windows_of_change(moments: DataFrame, stored: DataFrame, declared: Sessions)
     return first.join(touched, VISITOR, "left").select(VISITOR, f.least("_first", "_start").alias(SINCE))
 
 
-def windows_of_all(events: DataFrame, stored: DataFrame, oldest: SparkColumn) -> DataFrame:
-    """The same for every visitor: all but sessions that began before the oldest event that there is. Retention has
-    taken their events, and they stay as they were.
-    """
-    kept = stored.where(f.col(START) < oldest).groupBy(VISITOR).agg(f.max(END).alias("_kept"))
-    visitors = events.select(VISITOR).union(stored.select(VISITOR)).distinct()
-    after = f.col("_kept") + f.expr("interval 1 microsecond")
-    return visitors.join(kept, VISITOR, "left").select(VISITOR, f.greatest(after, oldest).alias(SINCE))
+def windows_of_all(events: DataFrame, stored: DataFrame) -> DataFrame:
+    """The same for every visitor of an event or of a session that there was: from the first of both on."""
+    moments = events.select(VISITOR, TIME).union(stored.select(VISITOR, START))
+    return moments.groupBy(VISITOR).agg(f.min(TIME).alias(SINCE))

@@ -259,16 +259,17 @@ def test_two_runs_at_once_are_mended_by_the_next(world):
     assert not world.derive()["whole"]
 
 
-def test_events_that_retention_took_take_no_session_with_them(world):
-    world.tell(a=click(0), b=click(10), c=click(1000), d=click(1000, person=2))
+def test_sessions_of_deleted_events_go_when_everything_is_derived_anew(world):
+    world.tell(a=click(0), b=click(1000, person=2))
     world.derive()
-    kept = world.found()
-    world.spark.sql(f"delete from {world.clicks.silver} where happened_at < timestamp'2026-01-01T13:00:00Z'")
-    assert world.derive()["bronze_rows"] == 0
-    # Not even when everything is derived anew.
+    world.tell(a=None)
     world.declared = {**DECLARED, "idleMinutes": 29}
     assert world.derive()["whole"]
-    assert world.found() == kept
+    assert world.found() == sessions_of(world.there)
+    world.tell(b=None)
+    world.declared = DECLARED
+    assert world.derive()["whole"]
+    assert world.found() == {}
 
 
 def test_a_renamed_column_is_read_under_its_name_of_today(world, tmp_path):

@@ -74,7 +74,11 @@ export function pipelineDefinition(scope: Construct, props: PipelineDefinitionPr
   const { deriveSessions } = props.jobs;
   const derived = deriveSessions && eachDerived(scope, deriveSessions, props);
   derived?.next(Choice.jsonata(scope, 'Was all derived?').when(anyFailed, failed).otherwise(gold));
-  sources.next(Choice.jsonata(scope, 'Did all arrive?').when(anyFailed, failed).otherwise(derived ?? gold));
+  sources.next(
+    Choice.jsonata(scope, 'Did all arrive?')
+      .when(anyFailed, failed)
+      .otherwise(derived ?? gold),
+  );
   return Choice.jsonata(scope, 'Are sources named?')
     .when(Condition.jsonata('{% $exists($states.input.branches) %}'), sources)
     .otherwise(Pass.jsonata(scope, 'All sources', { outputs: { branches: props.branches } }).next(sources));

@@ -57,7 +57,9 @@ def say(topic: str, message_format: str, columns: list[Field], schemas: dict[int
         if value is None:
             # Only a deletion is known by its key: the keys of rows may be written in any other way.
             told_key = kafka_avro.decode(key, schemas, "key") if avro and key and key[0] == 0 else None
-            return kafka_message.delete(kafka_message.parse_key(key) if told_key is None else told_key, columns)
+            return kafka_message.delete(
+                kafka_message.parse_key(key) if told_key is None else told_key, columns
+            )
         record = kafka_avro.decode(value, schemas) if avro else kafka_message.parse_json(value, "value")
         return kafka_message.upsert(record, columns)
 

@@ -17,7 +17,6 @@ from common.contested import (
     Before,
     events,
     history_of,
-    kind_of_change,
     micros,
     of_keys,
     rest_of,
@@ -25,7 +24,7 @@ from common.contested import (
 )
 from common.contract import Contract
 from common.netting import ARRIVAL, DEPARTURE, Event, restated
-from common.position import following
+from common.position import WIDTHS, following
 from common.progress import Progress
 
 OPEN = 32
@@ -34,19 +33,17 @@ DECISION = "_held string, _source string, _next string, _as string, _lacks strin
 
 
 class Counts(NamedTuple):
-    """What a batch has of each: departures by a move, changes of open transactions, arrivals, departures."""
+    """What a batch has of each: departures by a move, changes of open transactions."""
 
     moves: int = 0
     again: int = 0
-    arrivals: int = 0
-    departures: int = 0
 
 
 def counts(done: Progress) -> list[Column]:
     """Aggregates of split changes, in the order of `Counts`."""
     again = micros().isin(_open(done)) if done.moved else f.lit(False)
     good = f.col("_fault").isNull()
-    conditions = (f.col(moves.DEPARTED), again, kind_of_change() == ARRIVAL, kind_of_change() == DEPARTURE)
+    conditions = (f.col(moves.DEPARTED), again)
     return [f.count_if(good & each).alias(n) for n, each in zip(Counts._fields, conditions, strict=True)]
 
 
@@ -63,17 +60,20 @@ def settle(
     """The changes of a batch and what they have to tell besides; the progress with the batch's moves.
 
     `tables` are bronze and silver, `start` the bronze snapshot before the batch, `floor` the truncate floor. A batch
-    without moves and without both arrivals and departures costs nothing.
+    without a part of a transaction in which a row moved costs nothing.
     """
-    recent = events(changes, dataset)
-    if found.moves or found.again:
-        sought = _transactions(changes, done)
-        done = done.with_moved([at for at, moved in sought if moved], OPEN)
-        if start is not None and sought:
-            recent = recent.unionByName(rest_of(spark, dataset, tables[0], start, [at for at, _ in sought]))
-    elif not (found.arrivals and found.departures):
+    if not (found.moves or found.again) or not (sought := _transactions(changes, done)):
         return changes, done
-    contested = _contested(recent)
+    done = done.with_moved([at for at, moved in sought if moved], OPEN)
+    times = {at for at, _ in sought}
+    recent = events(changes, dataset)
+    if start is not None:
+        recent = recent.unionByName(rest_of(spark, dataset, tables[0], start, sorted(times)))
+    contested = {
+        (key, transaction)
+        for key, transaction in _contested(recent)
+        if transaction[WIDTHS[0] + 1 :] in {str(at) for at in times}
+    }
     if not contested:
         return changes, done
     keys = {key for key, _ in contested}

@@ -5,6 +5,9 @@ old row deletes the new one too. Such a key is contested: an arrival and, later 
 Its events are played on the row that held it before; where a departure leaves a row behind, that row is told again
 at the departure's next ordinal, which nothing else takes on that key. So the state stays a join of small states.
 
+Only transactions in which a row moved are looked at. In others an arrival before a departure is nearly always a row
+that was inserted and deleted; who would look for more could be misled by a departure that is still on its way.
+
 Who came first leaves first: a statement that finds its row by the key finds the newcomer too, so only a statement
 that sees rows as they were (`set id = 3 - id`) moves one of two. An arrival has an odd ordinal (an insert, or the
 second half of a move: moves.py), an update in place an even one.
@@ -86,15 +89,15 @@ def restatements(
     """
     batch, history = list(batch), list(history)
     sought = moving(batch) | {transaction_of(change) for change in batch} & set(open_)
-    recent = _by_key([*batch, *(change for change in history if transaction_of(change) in sought)])
+    recent = by_key([*batch, *(change for change in history if transaction_of(change) in sought)])
     found = []
     for key, events in recent.items():
-        if not (wanted := contested(events)):
+        if not (wanted := contested(events) & sought):
             continue
         row = before = state.rows.get(key)
         if row is not None and row.position >= min(event.position for event in events):
             # The state has a part of the transaction already, and no longer says who held the key before it.
-            events, before = _by_key([*history, *batch])[key], None
+            events, before = by_key([*history, *batch])[key], None
         floor = max([state.truncate_floor, *(c.position for c in batch if c.op == "truncate")])
         events = [event for event in events if event.position > floor]
         for transaction, departure, cells in restated(events, _occupant(before, floor)):
@@ -120,7 +123,8 @@ def transaction_of(change: Change) -> str:
     return change.transaction or str(parse(change.position)[:2])
 
 
-def _by_key(changes: Iterable[Change]) -> dict[Key, list[Event]]:
+def by_key(changes: Iterable[Change]) -> dict[Key, list[Event]]:
+    """The events of each key, moves split."""
     found = defaultdict(list)
     for change in changes:
         for half in halves(change):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from common.algebra import Change, State, apply, halves
-from common.netting import moving, restatements
+from common.netting import by_key, contested, moving, restatements
 from common.position import make, parse
 
 COLUMNS = ("name", "code", "note", "a")
@@ -75,6 +75,8 @@ class Transaction:
     def commit(self) -> bool:
         if any(len(rows) > 1 for rows in self.rows.values()):
             return False
+        if not moving(self.changes) and any(contested(events) for events in by_key(self.changes).values()):
+            return False  # not told apart from rows that were inserted and deleted: decision record 23
         self.table.rows = {key: rows for key, rows in self.rows.items() if rows}
         self.table.log.append(self.changes)
         self.table.inserted, self.table.place = self.inserted, self.place

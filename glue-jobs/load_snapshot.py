@@ -196,7 +196,12 @@ def load(
     merged = {name: first[name] for name in MERGED}
     done = progress.read(Snapshots(spark, names.silver))
     place = handover.of_snapshot(
-        spark, names.bronze, snapshot.position, snapshot.committed_at, done.newest_position
+        spark,
+        names.bronze,
+        snapshot.position,
+        snapshot.committed_at,
+        done.newest_position,
+        done.tombstone_floor,
     )
     snapshot = replace(snapshot, position=place)
     silver = spark.table(names.silver)

@@ -14,6 +14,7 @@ from common import iceberg
 from common.contract import ROW_KEY, Contract
 from common.position import EMPTIED, LENGTH
 from common.progress import Progress
+from common.upsert_sql import unless_purged
 
 HASH, COPY = ROW_KEY
 PAIR = ("_took", "_nth")
@@ -124,7 +125,7 @@ def fates(events: DataFrame, floor: str) -> DataFrame:
     )
 
 
-def merge_sql(dataset: Contract, silver: str, staging: str) -> str:
+def merge_sql(dataset: Contract, silver: str, staging: str, tombstone_floor: str) -> str:
     """MERGE INTO silver of what `transform` gave, with `_merged_at`, ISO text in UTC (see upsert_sql.merge_sql)."""
     names = [*[column.name for column in dataset.columns], *ROW_KEY, "_position", "_is_deleted"]
     names += ["_incomplete", "_column_positions"]
@@ -133,5 +134,5 @@ def merge_sql(dataset: Contract, silver: str, staging: str) -> str:
 merge into {silver} t using {staging} s on {" and ".join(f"t.`{name}` = s.`{name}`" for name in ROW_KEY)}
 when matched then update set
   t.`_position` = s.`_position`, t.`_is_deleted` = s.`_is_deleted`, t.`_merged_at` = {stamp}
-when not matched then insert ({", ".join(f"`{name}`" for name in names)}, `_merged_at`)
+when not matched{unless_purged(tombstone_floor)} then insert ({", ".join(f"`{name}`" for name in names)}, `_merged_at`)
   values ({", ".join(f"s.`{name}`" for name in names)}, {stamp})"""

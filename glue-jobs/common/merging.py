@@ -131,9 +131,9 @@ def _merge_once(
     with staged(spark, folded, dataset, names.staging) as staging:
         deleted = spark.table(staging).where("_is_deleted").count()
         statement = (
-            keyless_merge.merge_sql(dataset, names.silver, staging)
+            keyless_merge.merge_sql(dataset, names.silver, staging, done.tombstone_floor)
             if dataset.keyless
-            else merge_sql(dataset, names.silver, staging, after.merged_at, raised)
+            else merge_sql(dataset, names.silver, staging, after.merged_at, raised, done.tombstone_floor)
         )
         token = {tables.TOKEN: staging}
         with iceberg.settings(spark, SETTINGS):

@@ -45,7 +45,7 @@ const WORKERS: Record<WorkerName, WorkerType> = {
 const RESIDENT = Duration.days(1);
 /** Maintenance without `spark.microBatches`, and with it: a commit every few seconds makes a long history in a day. */
 const DAILY = { everyHours: 24, keepHours: 48 };
-const FREQUENT = { everyHours: 1, keepHours: 6 };
+const FREQUENT = { everyHours: 1, keepHours: 2 };
 const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3,fastavro==1.13.1';
 
 type CommonProps = Omit<PySparkEtlJobProps, 'workerConfiguration'>;

@@ -44,11 +44,13 @@ def compact(spark: SparkSession, table: str) -> dict[str, int]:
 
 @contextmanager
 def reservation(spark: SparkSession, table: str) -> Iterator:
-    """A function that reserves the table against the resident merge, until the end, or for 15 minutes."""
+    """A function that reserves the table against the resident merge, until the end, or for 15 minutes; each time that
+    it is called again for twice as long as before, so that a compaction which takes hours ends too.
+    """
     taken: list[str] = []
 
     def reserve() -> None:
-        taken.append(runs.iso(datetime.now(UTC) + RESERVED))
+        taken.append(runs.iso(datetime.now(UTC) + RESERVED * 2 ** len(taken)))
         spark.sql(f"alter table {table} set tblproperties ('{tables.RESERVED_UNTIL}' = '{taken[-1]}')")
 
     try:

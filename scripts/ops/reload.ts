@@ -31,6 +31,9 @@ export interface Reload extends Target {
 
 type Say = (line: string) => void;
 
+/** Looks after which a snapshot that is not listed yet counts as gone. */
+const UNLISTED = 30;
+
 /** @throws SetupError in one line: the value got, the values allowed. */
 export function parseReload(args: readonly string[]): Reload {
   const options = {
@@ -47,7 +50,7 @@ export function parseReload(args: readonly string[]): Reload {
     const known = exported.map(({ name }) => name).join(', ') || 'none';
     throw new SetupError(`--source is ${JSON.stringify(values.source ?? '')}: snapshots are loaded of ${known}`);
   }
-  const datasets = values.dataset?.split(',') ?? source.datasets;
+  const datasets = [...new Set(values.dataset?.split(',') ?? source.datasets)];
   const unknown = datasets.find((name) => !source.datasets.includes(name));
   if (unknown !== undefined) {
     throw new SetupError(
@@ -79,14 +82,17 @@ export async function reload(args: readonly string[]): Promise<number> {
     const arn = await pipelineOf(wanted);
     if (taken !== undefined) await take(rds, wanted, taken, say);
     await load(wanted, arn, snapshot, say);
-    if (taken !== undefined) await drop(rds, wanted.database, taken);
   } catch (error) {
     if (error instanceof SetupError) throw error;
     throw new SetupError(
-      `${wanted.datasets.join(', ')} not loaded anew: ${reason(error, wanted)}${goOn(wanted, taken)}`,
+      `The reload of ${wanted.datasets.join(', ')} failed: ${reason(error, wanted)}${goOn(wanted, taken)}`,
     );
   }
   say(`${wanted.datasets.join(', ')} loaded anew from snapshot ${snapshot}`);
+  if (taken === undefined) return 0;
+  await drop(rds, wanted.database, taken).catch((error: unknown) => {
+    throw new SetupError(`Snapshot ${taken} is loaded and not deleted: ${reason(error, wanted)}. Delete it by hand`);
+  });
   return 0;
 }
 
@@ -121,8 +127,11 @@ async function take(rds: RDSClient, wanted: Reload, id: string, say: Say): Promi
     : rds.send(
         new CreateDBClusterSnapshotCommand({ DBClusterIdentifier: database.cluster, DBClusterSnapshotIdentifier: id }),
       ));
-  for (;;) {
-    const status = (await snapshotsOf(rds, database, 'manual')).find((one) => one.id === id)?.status ?? 'creating';
+  for (let status = 'creating', seen = false, looks = 0; ; looks += 1) {
+    const found = (await snapshotsOf(rds, database, 'manual')).find((one) => one.id === id);
+    // RDS lists a new one a moment later; one that was listed and is not any more was deleted by somebody.
+    if (found === undefined && (seen || looks >= UNLISTED)) throw new Error(`snapshot ${id} is gone`);
+    [status, seen] = [found?.status ?? status, seen || found !== undefined];
     if (status === 'available') return;
     if (status !== 'creating') throw new Error(`snapshot ${id} is ${status}`);
     await pause(pauseOf(wanted));

@@ -5,10 +5,13 @@ between batches but in the tables: a run that is ended anywhere, or twice at onc
 
 Arguments: the common ones (common/arguments.py), without --dataset, and
   --datasets A,B,C     those without news cost a look at the catalogue
-  --parallel N         so many are merged side by side (default 4), each by one thread at a time
+  --parallel N         so many are merged side by side (default: as many as there are cores, 4 at most), each by one
+                       thread at a time
   --every SECONDS      from the start of a dataset's merge to that of its next (default 5)
   --seconds SECONDS    ends when each has been looked at once more after so long (default 0: never), for a new run to
                        take over
+A merge of a batch leaves small files, and the next reads them all: when there are too many (common/compaction.py) they
+are compacted before the next.
 Ends when a table is of another version of its contract than this run: then a deployment is under way, and the run that
 follows has the new contracts. A table that a compaction has reserved (common/compaction.py) waits for its end.
 Result: rounds (how often each dataset was looked at, at least), batches (merges that had something to merge), failures,
@@ -25,6 +28,7 @@ from pyspark.sql import SparkSession
 
 from common import arguments, compaction, contract_file, runs, spark_threads, tables
 from common.contract import Contract
+from common.iceberg import Snapshots
 from common.merging import merge
 
 PATIENCE = 5
@@ -45,15 +49,23 @@ class Follower:
     batches: int = 0
     failures: int = 0
     in_a_row: int = 0
+    files: int = 0
 
     def look(self, environment: str) -> dict:
         """Merges what there is, in the session of its thread. Raises OutdatedError, or what the merge raised."""
-        spark = spark_threads.here()
+        spark, silver = spark_threads.here(), tables.of(environment, self.contract.dataset).silver
         if not tables.is_of_version(spark, self.contract, environment):
             raise OutdatedError
-        if compaction.is_reserved(spark, tables.of(environment, self.contract.dataset).silver):
+        if compaction.is_reserved(spark, silver):
             return {"bronze_rows": 0}
+        self._compact(spark, silver)
         return merge(spark, self.contract, environment)
+
+    def _compact(self, spark: SparkSession, silver: str) -> None:
+        """Compacts silver when merges have left many files since the last time."""
+        many = compaction.MANY_FILES * self.contract.bucket_count
+        if compaction.files(Snapshots(spark, silver, refresh=False)) > self.files + many:
+            self.files = compaction.compact(spark, silver)["files"]
 
     def take(self, looked: Future) -> dict | None:
         """Counts a look; gives its result when it merged something. Raises OutdatedError, and the last straw."""
@@ -80,7 +92,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     """Runs the job; gives its result. Raises what a dataset's merge raised `PATIENCE` times in a row."""
     parser = arguments.parser("Merges bronze into silver as long as it runs.", dataset=False)
     parser.add_argument("--datasets", required=True, type=lambda text: text.split(","))
-    parser.add_argument("--parallel", type=int, default=4)
+    parser.add_argument("--parallel", type=int)
     parser.add_argument("--every", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=0.0)
     given, _ = parser.parse_known_args(argv)
@@ -89,7 +101,8 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     ends = time.monotonic() + given.seconds if given.seconds else float("inf")
     outdated: str | None = None
     running: dict[Future, Follower] = {}
-    with ThreadPoolExecutor(given.parallel, initializer=spark_threads.enter, initargs=(session,)) as pool:
+    parallel = given.parallel or min(4, session.sparkContext.defaultParallelism)
+    with ThreadPoolExecutor(parallel, initializer=spark_threads.enter, initargs=(session,)) as pool:
         while True:
             now = time.monotonic()
             over = outdated is not None or now >= ends

@@ -44,6 +44,8 @@ def start_session(endpoint: str, jars: Path, memory: str):
         **STATIC,
         "spark.jars": ",".join(str(jar) for jar in sorted(jars.glob("*.jar"))),
         "spark.driver.memory": memory,
+        # Small data: better compiled code comes too late to be worth the core that makes it.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",

@@ -21,6 +21,8 @@ OPTIONS = {
     "delete-ratio-threshold": "0.05",
     "remove-dangling-deletes": "true",
 }
+MANY_FILES = 10
+"""So many more of them in each bucket than a compaction left slow a merge down, which reads them all."""
 MANY_MANIFESTS = 20
 """So many manifests make planning slow, and are written anew."""
 RESERVED = timedelta(minutes=15)
@@ -39,7 +41,13 @@ def compact(spark: SparkSession, table: str) -> dict[str, int]:
         iceberg.persist(lambda: _call(spark, "rewrite_data_files", table, OPTIONS), reserve)
     if Snapshots(spark, table).manifests > MANY_MANIFESTS:
         iceberg.persist(lambda: _call(spark, "rewrite_manifests", table))
-    return {"files_before": _files(before), "files": _files(Snapshots(spark, table))}
+    return {"files_before": files(before), "files": files(Snapshots(spark, table))}
+
+
+def files(snapshots: Snapshots) -> int:
+    """How many data files and delete files a table has."""
+    summary = snapshots.summary(snapshots.current) if snapshots.current else {}
+    return int(summary.get("total-data-files", 0)) + int(summary.get("total-delete-files", 0))
 
 
 @contextmanager
@@ -71,8 +79,3 @@ def _call(spark: SparkSession, procedure: str, table: str, options: dict[str, st
     pairs = ", ".join(f"'{name}', '{value}'" for name, value in (options or {}).items())
     more = f", options => map({pairs})" if pairs else ""
     spark.sql(f"call {tables.CATALOG}.system.{procedure}(table => '{table}'{more})").collect()
-
-
-def _files(snapshots: Snapshots) -> int:
-    summary = snapshots.summary(snapshots.current)
-    return int(summary.get("total-data-files", 0)) + int(summary.get("total-delete-files", 0))

@@ -33,16 +33,15 @@ const [changes, seconds, warmUp] = [option('changes', 200), option('seconds', 30
 
 type Ages = { silver: number[]; gold: number[] };
 
-/** Adds the ages that a line tells; a layer that has seen nothing yet has none. */
-function read(line: string, ages: Ages): boolean {
-  const told = line.split('age of the newest row: ')[1] as string | undefined;
-  for (const each of told?.split('; ') ?? []) {
-    const [, name, silver, gold] = /^(\w+) ([\d.]+) s in silver, ([\d.]+) s in gold/.exec(each) ?? [];
+/** Adds the ages that a line tells; a layer that has seen nothing yet is as far behind as can be. */
+function read(line: string, ages: Ages): void {
+  const age = (text: string): number => (text === 'none yet' ? Infinity : parseFloat(text));
+  for (const each of line.split('age of the newest row: ')[1].split('; ')) {
+    const [, name, silver, gold] = /^(\w+) (.+) in silver, (.+) in gold$/.exec(each) ?? [];
     if (!CHANGED.includes(name)) continue;
-    ages.silver.push(Number(silver));
-    ages.gold.push(Number(gold));
+    ages.silver.push(age(silver));
+    ages.gold.push(age(gold));
   }
-  return told !== undefined;
 }
 
 /** MiB of each part. */
@@ -64,6 +63,7 @@ void (async () => {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  const ended = new Promise<number | null>((done) => child.once('close', done));
   try {
     const ages: Ages = { silver: [], gold: [] };
     const memories: Record<string, number>[] = [];
@@ -77,10 +77,12 @@ void (async () => {
       read(line, ages);
       memories.push(memoryOf(child.pid ?? 0));
     }
-    const code = child.exitCode ?? (await new Promise<number | null>((done) => child.once('exit', done)));
+    const code = await ended;
     if (code !== 0) throw new Error(`npm run local ended with code ${code}`);
     const [silver, gold] = [percentile(ages.silver, 0.95), percentile(ages.gold, 0.95)];
     const [half, end] = [memories[Math.floor(memories.length / 2)], memories.at(-1) ?? {}];
+    const missing = Object.keys(PARTS).find((name) => !end[name]);
+    if (missing) throw new Error(`no process of ${missing} was found, or no age after the warm-up`);
     const growth = Object.entries(end).map(([name, bytes]) => [name, bytes / half[name]] as const);
     const worst = Math.max(...growth.map(([, ratio]) => ratio));
     console.log(`${changes} changes/s for ${seconds} s: ${ages.silver.length} ages read`);
@@ -94,6 +96,7 @@ void (async () => {
     process.exitCode = silver > SILVER || gold > GOLD || worst > GROWTH ? 1 : 0;
   } finally {
     child.kill('SIGINT');
+    await ended;
     rmSync(scratch, { recursive: true, force: true });
   }
 })();

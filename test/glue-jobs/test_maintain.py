@@ -35,7 +35,9 @@ def delete(number: int, key: int) -> Change:
 
 
 @pytest.fixture
-def lake(make_lake):
+def lake(make_lake, monkeypatch):
+    # Five of them by default: each takes a merge.
+    monkeypatch.setitem(compaction.OPTIONS, "min-input-files", "3")
     return make_lake(CONTRACT)
 
 
@@ -63,8 +65,8 @@ def batches(lake, count: int, first: int = 0) -> list[Change]:
 
 
 def test_the_rows_are_the_same_in_fewer_files_without_deletes_to_carry_out(lake, monkeypatch):
-    monkeypatch.setattr(compaction, "MANY_MANIFESTS", 3)
-    log = batches(lake, 7)
+    monkeypatch.setattr(compaction, "MANY_MANIFESTS", 2)
+    log = batches(lake, 4)
     before = Snapshots(lake.spark, lake.silver)
     assert int(before.summary(before.current)["total-delete-files"]) > 0
     told = lake.rows(lake.bronze)
@@ -74,14 +76,14 @@ def test_the_rows_are_the_same_in_fewer_files_without_deletes_to_carry_out(lake,
     assert int(after.summary(after.current).get("total-delete-files", 0)) == 0
     assert [Snapshots(lake.spark, table).manifests for table in (lake.silver, lake.bronze)] == [1, 1]
     assert result["silver_files"] == 2 < result["silver_files_before"]
-    assert result["bronze_files"] == 1 < result["bronze_files_before"] == 7
+    assert result["bronze_files"] == 1 < result["bronze_files_before"] == 4
     assert sorted(map(str, lake.rows(lake.bronze))) == sorted(map(str, told))
-    assert len(after.line) < len(before.line) and len(Snapshots(lake.spark, lake.bronze).line) < 7
+    assert len(after.line) < len(before.line) and len(Snapshots(lake.spark, lake.bronze).line) < 4
     assert result["expired"] > 0
 
 
 def test_the_next_merge_reads_what_has_come_since_and_nothing_else(lake):
-    log = batches(lake, 6)
+    log = batches(lake, 3)
     maintain(lake)
     assert run(lake)["bronze_rows"] == 0
     waiting = [[full(700, 1, 7)], [full(701, 2, 8), delete(702, 3)]]
@@ -107,7 +109,7 @@ def test_nothing_of_bronze_goes_that_no_merge_has_read(lake):
 
 
 def test_a_rejected_row_is_reported_once_when_a_merge_dies_and_maintenance_comes_between(lake, monkeypatch):
-    batches(lake, 6)
+    batches(lake, 3)
     append(lake, [full(700, 1), {**row_of(CONTRACT, full(701, 1)), "_op": "wrong"}])
 
     def die(*_):
@@ -178,7 +180,7 @@ def test_of_a_topic_the_newest_progress_and_the_tombstones_stay(lake):
 
 def test_merges_and_compactions_of_one_table_at_once_lose_no_row(lake):
     """The merge is the resident one: it leaves the table alone when a compaction that lost has reserved it."""
-    log, over, failed = batches(lake, 6), threading.Event(), []
+    log, over, failed = batches(lake, 3), threading.Event(), []
     spark = lake.spark.newSession()
 
     def resident():
@@ -212,7 +214,7 @@ def test_merges_and_compactions_of_one_table_at_once_lose_no_row(lake):
 
 
 def test_a_compaction_that_lost_to_a_merge_reserves_the_table_until_it_has_ended(lake, monkeypatch):
-    batches(lake, 6)
+    batches(lake, 3)
     call, reserved = compaction._call, []
 
     def lose(spark, procedure, table, *options):
@@ -229,7 +231,7 @@ def test_a_compaction_that_lost_to_a_merge_reserves_the_table_until_it_has_ended
 
 
 def test_main_does_the_others_when_one_dataset_cannot_be_maintained(lake, capsys):
-    batches(lake, 6)
+    batches(lake, 3)
     argv = ["--env", ENVIRONMENT, "--run-id", "r", "--contracts", "-", "--datasets", "absent,parts"]
     with pytest.raises(RuntimeError, match="^not maintained: absent "):
         job.main(argv, lake.spark)

@@ -8,7 +8,7 @@ import merge_stream as job
 import pytest
 from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
 
-from common import iceberg, progress
+from common import compaction, iceberg, progress
 from common.algebra import Change
 from common.iceberg import Snapshots
 from common.position import make
@@ -44,7 +44,7 @@ def test_what_arrives_while_it_runs_is_merged(lakes, tmp_path):
     append(lakes["notes"], [upsert(1, 1, "old"), upsert(1, 2, "stays")])
     arrive = threading.Timer(4, lambda: append(lakes["notes"], [upsert(2, 1, "new"), upsert(3, 3, "came")]))
     arrive.start()
-    result = run(lakes, tmp_path, "notes,letters", 15)
+    result = run(lakes, tmp_path, "notes,letters", 6)
     arrive.join()
     assert notes(lakes["notes"]) == {1: "new", 2: "stays", 3: "came"}
     assert result["batches"] == 2 and result["failures"] == 0 and result["rounds"] >= 2
@@ -87,6 +87,16 @@ def test_tables_are_merged_side_by_side_each_with_its_own_progress(lakes, tmp_pa
         done = progress.read(Snapshots(lake.spark, lake.silver))
         assert done.consumed == Snapshots(lake.spark, lake.bronze).current
         assert done.newest_position == make(1, newest)
+
+
+def test_what_merges_have_left_in_small_files_is_compacted(lakes, tmp_path, monkeypatch):
+    monkeypatch.setattr(compaction, "MANY_FILES", 1)
+    lake = lakes["notes"]
+    for number in range(1, 7):
+        append(lake, [upsert(number, 1, f"v{number}")])
+        run(lakes, tmp_path, "notes", 0.01)
+    assert compaction.files(Snapshots(lake.spark, lake.silver)) <= 3
+    assert notes(lake) == {1: "v6"}
 
 
 def test_a_table_that_a_compaction_has_reserved_waits(lakes, tmp_path):

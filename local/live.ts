@@ -26,7 +26,7 @@ export interface LiveProps {
 /** Seconds between two lines that say how old the newest rows are. */
 const TELL_EVERY = 10;
 /** Seconds from the end of a publication to the next. On AWS a schedule publishes, each minute at most. */
-const PUBLISH_EVERY = 3;
+const PUBLISH_EVERY = 5;
 const SECOND = 1000;
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, Math.max(0, ms)));

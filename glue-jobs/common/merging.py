@@ -51,9 +51,9 @@ def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapsho
     contract.
     """
     names = tables.of(environment, dataset.dataset)
-    tables.require_columns(spark, dataset, names.bronze, names.silver)
     result: dict | None = None
     for attempt in range(1, ATTEMPTS + 1):
+        tables.require_columns(spark, dataset, names.bronze, names.silver)
         try:
             done = _merge_once(spark, dataset, names, from_snapshot)
         except Exception as error:
@@ -61,7 +61,7 @@ def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapsho
                 raise
             continue
         result = result or done
-        if _settled(dataset, progress.read(Snapshots(spark, names.silver))):
+        if _settled(dataset, progress.read(_known(spark, names.silver))):
             break
         from_snapshot = None
     return result or {}
@@ -76,6 +76,11 @@ def increment(spark: SparkSession, bronze: str, start: int | None, end: int) -> 
     return reader.option("start-snapshot-id", start).option("end-snapshot-id", end).load(bronze)
 
 
+def _known(spark: SparkSession, table: str) -> Snapshots:
+    """A table as this merge has read or left it: each time that it is read anew costs the merge two requests."""
+    return Snapshots(spark, table, refresh=False)
+
+
 def _settled(dataset: Contract, done: Progress) -> bool:
     return done.sound and not (dataset.keyless and done.overtaken)
 
@@ -84,7 +89,7 @@ def _merge_once(
     spark: SparkSession, dataset: Contract, names: tables.Tables, from_snapshot: int | None
 ) -> dict:
     done = _sound_times(spark, names.silver)
-    bronze = Snapshots(spark, names.bronze)
+    bronze = _known(spark, names.bronze)
     start = done.consumed if from_snapshot is None else from_snapshot or None
     if _settled(dataset, done) and (bronze.current is None or bronze.current == start):
         return _result(dataset, done, Batch())
@@ -138,7 +143,7 @@ def _merge_once(
         token = {tables.TOKEN: staging}
         with iceberg.settings(spark, SETTINGS):
             iceberg.commit_with(spark, after.properties() | token, lambda: spark.sql(statement))
-        summary = Snapshots(spark, names.silver).find(token) or {}
+        summary = _known(spark, names.silver).find(token) or {}
     if absent is not None:
         absent.unpersist()
     return _result(dataset, after, batch, summary, deleted, quarantined)
@@ -153,7 +158,7 @@ def _changes(spark: SparkSession, dataset: Contract, bronze: str, start: int | N
 
 def _sound_times(spark: SparkSession, silver: str) -> Progress:
     """Silver's progress, after rows with too old a `_merged_at` (see Progress.restamp) have got a new one."""
-    done = progress.read(Snapshots(spark, silver))
+    done = progress.read(_known(spark, silver))
     for _ in range(ATTEMPTS):
         if not done.restamp:
             break

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from pyspark.sql import SparkSession
 
 from common.contract import Contract, ContractError
+from common.iceberg import Snapshots
 
 CATALOG = "lake"
 
@@ -53,7 +54,7 @@ def of(environment: str, dataset: str) -> Tables:
 
 
 def require_columns(spark: SparkSession, contract: Contract, *tables: str) -> None:
-    """Raises ContractError when a table of the dataset lacks a column of the contract: after a rollback to one
+    """Reads the tables anew. Raises ContractError when one lacks a column of the contract: after a rollback to one
     that has a column's former name.
     """
     for table in tables:
@@ -69,11 +70,9 @@ def require_columns(spark: SparkSession, contract: Contract, *tables: str) -> No
 
 
 def is_of_version(spark: SparkSession, contract: Contract, environment: str) -> bool:
-    """Whether bronze and silver were last brought to this version of the contract; true of tables that tell none."""
+    """Whether bronze and silver, read anew, were last brought to this version of the contract; true of tables that tell
+    none.
+    """
     names = of(environment, contract.dataset)
-    for table in names[:2]:
-        spark.catalog.refreshTable(table)
-    told = [
-        spark.sql(f"show tblproperties {table}").where(f"key = '{CONTRACT_VERSION}'") for table in names[:2]
-    ]
-    return all(row.value == contract.version for each in told for row in each.collect())
+    tables = (Snapshots(spark, table) for table in (names.bronze, names.silver))
+    return all(each.properties.get(CONTRACT_VERSION, contract.version) == contract.version for each in tables)

@@ -88,7 +88,7 @@ def _columns(contract: Contract) -> str:
     return ", ".join(f"`{column.name}` {column.spark_type}" for column in contract.columns)
 
 
-def contract_text(dataset: str, columns: list[tuple], buckets: int = 4) -> str:
+def contract_text(dataset: str, columns: list[tuple], buckets: int = 2) -> str:
     """YAML of a contract; a column is (name, physical type, 'key' | 'required' | '')."""
     lines = [f"id: {dataset}", "version: 1.0.0", "schema:", f"  - name: {dataset}"]
     lines += [
@@ -104,7 +104,7 @@ def contract_text(dataset: str, columns: list[tuple], buckets: int = 4) -> str:
     return "\n".join(lines)
 
 
-def contract_of(dataset: str, columns: list[tuple], buckets: int = 4) -> Contract:
+def contract_of(dataset: str, columns: list[tuple], buckets: int = 2) -> Contract:
     return parse(f"contracts/{dataset}.odcs.yaml", contract_text(dataset, columns, buckets))
 
 

@@ -38,7 +38,7 @@ def named(table: Table) -> dict:
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -46,7 +46,7 @@ def named(table: Table) -> dict:
 @given(st.data())
 def test_logs_that_are_cut_end_as_in_the_algebra(make_lake, data):
     lake = make_lake(CONTRACT)
-    table = data.draw(tables(transactions=4, fewest=3, rotate=True))
+    table = data.draw(tables(transactions=3, fewest=2, rotate=True))
     batches = [batch for batch in data.draw(cuts(table)) if batch]
     for batch, state in zip(batches, states(batches), strict=True):
         merged(lake, batch)

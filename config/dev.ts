@@ -17,6 +17,18 @@ export const dev = {
     },
   },
   apis: { exchange_rates: { url: 'https://rates-sandbox.example.com/v1' } },
+  kafka: {
+    // The delivery team's own cluster.
+    courier_positions: {
+      bootstrapServers: 'b-1.deliverydev.ab12cd.c2.kafka.eu-central-1.amazonaws.com:9098',
+      clusterArn: 'arn:aws:kafka:eu-central-1:111122223333:cluster/delivery-dev/0a1b2c3d-1111-2222-3333-0123456789ab-2',
+      network: {
+        subnetId: 'subnet-0aaa1111bbbb2222c',
+        availabilityZone: 'eu-central-1a',
+        securityGroupIds: ['sg-0aaa1111bbbb2222c'],
+      },
+    },
+  },
   snapshotType: 'any',
   exportPollSeconds: 60,
   spark: { workerType: 'G.1X', workers: 2, concurrentRuns: 4, timeoutMinutes: 60 },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { database } from '../lambdas/shared/database';
+import { kafkaCluster } from '../lambdas/shared/kafka-cluster';
 import { api } from './api';
 import { apis } from './apis';
 import { network, tooSmallFor } from './network';
@@ -68,6 +69,8 @@ const fields = z.strictObject({
    */
   withoutCapture: z.array(z.string()).default([]),
   apis,
+  /** The Kafka cluster behind each source of that kind, by the source's name. @default {} */
+  kafka: z.record(z.string(), kafkaCluster).default({}),
   /**
    * Which snapshots of this account's databases may be exported: RDS's daily automated ones, or the newest of any kind.
    * @default 'automated'
@@ -91,7 +94,7 @@ const fields = z.strictObject({
        */
       microBatches: z
         .strictObject({
-          /** Seconds from the start of a round over the streamed datasets to the next. @default 5 */
+          /** Seconds from the start of a dataset's merge to that of its next; four are merged side by side. @default 5 */
           everySeconds: z.int().min(1).max(3600).default(5),
           /** @default 'G.1X' */
           workerType: z.enum(['G.025X', 'G.1X', 'G.2X', 'G.4X', 'G.8X']).default('G.1X'),
@@ -99,6 +102,17 @@ const fields = z.strictObject({
           workers: z.int().min(2).max(100).default(2),
         })
         .optional(),
+    })
+    .prefault({}),
+  /** Compaction of the lake's tables, and what goes from them by and by (`glue-jobs/maintain.py`). */
+  maintenance: z
+    .strictObject({
+      /** Hours from one run to the next. @default - 24, with `spark.microBatches` 1 */
+      everyHours: z.int().min(1).max(720).optional(),
+      /** Hours for which the tables' snapshots stay, for readers and for time travel. @default - 48, with `spark.microBatches` 6 */
+      keepHours: z.int().min(1).max(8760).optional(),
+      /** Days for which a deleted row stays as a tombstone; a change of it that arrives later is refused. @default 30 */
+      tombstoneDays: z.int().min(1).max(3650).default(30),
     })
     .prefault({}),
   /**

@@ -2,6 +2,9 @@
 export const playedApi = (source: string): string =>
   `http://127.0.0.1:${Number(process.env.MORAINE_PORT ?? 4500) + 4}/${source}`;
 
+/** Where the local run plays Kafka; the port after it is the controller's. */
+export const playedKafka = (): string => `127.0.0.1:${Number(process.env.MORAINE_PORT ?? 4500) + 6}`;
+
 /** The secret by which the local DMS finds the database of a source. */
 export const captureSecret = (source: string): string =>
   `arn:aws:secretsmanager:us-east-1:000000000000:secret:${source}`;
@@ -24,6 +27,7 @@ export const local = {
   withoutCapture: (process.env.MORAINE_WITHOUT_CAPTURE ?? '').split(',').filter((name) => name !== ''),
   // Played by sample/, or by a server of your own.
   apis: { exchange_rates: { url: playedApi('exchange_rates') } },
+  kafka: { courier_positions: { bootstrapServers: playedKafka(), authentication: 'none' } },
   snapshotType: 'automated',
   exportPollSeconds: 1,
   spark: {
@@ -36,7 +40,7 @@ export const local = {
   live: {},
   warehouse: { baseCapacity: 4, maxCapacity: 8, dailyUsageLimit: { rpuHours: 8, action: 'deactivate' } },
   api: { rateLimit: 50, burstLimit: 100 },
-  firehose: { bufferSeconds: 1, bufferMiB: 1 },
+  firehose: { bufferSeconds: 2, bufferMiB: 1 },
   logRetentionDays: 1,
   alarmEmails: [],
 };

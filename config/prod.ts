@@ -16,6 +16,19 @@ export const prod = {
     },
   },
   apis: { exchange_rates: { url: 'https://rates.example.com/v1' } },
+  kafka: {
+    // The delivery team's own cluster.
+    courier_positions: {
+      bootstrapServers: 'b-1.deliveryprod.ab12cd.c2.kafka.eu-central-1.amazonaws.com:9098',
+      clusterArn:
+        'arn:aws:kafka:eu-central-1:333344445555:cluster/delivery-prod/0a1b2c3d-1111-2222-3333-0123456789ab-2',
+      network: {
+        subnetId: 'subnet-0ccc1111dddd2222e',
+        availabilityZone: 'eu-central-1a',
+        securityGroupIds: ['sg-0ccc1111dddd2222e'],
+      },
+    },
+  },
   snapshotType: 'automated',
   exportPollSeconds: 60,
   spark: {

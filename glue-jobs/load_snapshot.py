@@ -30,6 +30,7 @@ from common import (
     contract,
     contract_file,
     handover,
+    keyless_snapshot,
     landing,
     position,
     progress,
@@ -193,8 +194,15 @@ def load(
         return json.loads(loaded[tables.COUNTS]) | {"skipped": True, "merged": dict.fromkeys(MERGED, 0)}
     first = merge(spark, dataset, environment)
     merged = {name: first[name] for name in MERGED}
-    reached = progress.read(Snapshots(spark, names.silver)).newest_position
-    place = handover.of_snapshot(spark, names.bronze, snapshot.position, snapshot.committed_at, reached)
+    done = progress.read(Snapshots(spark, names.silver))
+    place = handover.of_snapshot(
+        spark,
+        names.bronze,
+        snapshot.position,
+        snapshot.committed_at,
+        done.newest_position,
+        done.tombstone_floor,
+    )
     snapshot = replace(snapshot, position=place)
     silver = spark.table(names.silver)
     if export is None:
@@ -203,11 +211,19 @@ def load(
     given = [name for name in export.columns if name != "_origin"]
     missing = rules.missing_columns(dataset, given)
     now = datetime.now(UTC)
-    with landing.cached(checked(export, dataset)) as rows:
+    check = keyless_snapshot.checked if dataset.keyless else checked
+    with landing.cached(check(export, dataset)) as rows:
         found = _found(rows)
         # A row whose key can't be read may be that of any live row: an absent key proves nothing then.
         snapshot = replace(snapshot, complete=snapshot.complete and found.unreadable_keys == 0)
-        with landing.cached(transform(rows, silver, dataset, snapshot, missing, now)) as changes:
+        differing = (
+            keyless_snapshot.transform(
+                rows, silver, dataset, snapshot, now, done.truncate_floor, _newest_load(spark, names.bronze)
+            )
+            if dataset.keyless
+            else transform(rows, silver, dataset, snapshot, missing, now)
+        )
+        with landing.cached(differing) as changes:
             operations = {row["_op"]: row["count"] for row in changes.groupBy("_op").count().collect()}
             counts = _result(dataset, snapshot, found, operations, given, missing)
             if found.quarantined and not Snapshots(spark, names.quarantine).find(identity):
@@ -215,6 +231,12 @@ def load(
                 quarantine.append(rejected, names.quarantine, dataset.dataset, identity)
             bronze.append(changes, names.bronze, identity | {tables.COUNTS: json.dumps(counts)})
     return counts | {"skipped": False, "merged": merged}
+
+
+def _newest_load(spark: SparkSession, bronze: str) -> str:
+    """The newest position of a snapshot that was loaded, as far as bronze's history goes; empty when none was."""
+    loads = (summary for _, summary in Snapshots(spark, bronze).history() if tables.EXPORT_ID in summary)
+    return max((json.loads(each[tables.COUNTS])["position"] for each in loads), default=position.NEVER)
 
 
 def require_empty(silver: DataFrame, dataset: Contract, snapshot: Snapshot, table: str) -> None:

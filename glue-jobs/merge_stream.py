@@ -4,60 +4,139 @@ Each batch is the merge of glue-jobs/merge.py; a merge of the pipeline's at the 
 between batches but in the tables: a run that is ended anywhere, or twice at once, loses and doubles nothing.
 
 Arguments: the common ones (common/arguments.py), without --dataset, and
-  --datasets A,B,C     merged in this order, one after the other; those without news cost a look at the catalogue
-  --every SECONDS      from the start of a round to the start of the next (default 5)
-  --seconds SECONDS    ends with the first round after so long (default 0: never), for a new run to take over
+  --datasets A,B,C     those without news cost a look at the catalogue
+  --parallel N         so many are merged side by side (default: as many as there are cores, 4 at most), each by one
+                       thread at a time
+  --every SECONDS      from the start of a dataset's merge to that of its next (default 5)
+  --seconds SECONDS    ends when each has been looked at once more after so long (default 0: never), for a new run to
+                       take over
+A merge of a batch leaves small files, and the next reads them all: when there are too many (common/compaction.py) they
+are compacted before the next.
 Ends when a table is of another version of its contract than this run: then a deployment is under way, and the run that
-follows has the new contracts.
-Result: rounds, batches (merges that had something to merge), failures, outdated (the dataset of another version).
+follows has the new contracts. A table that a compaction has reserved (common/compaction.py) waits for its end.
+Result: rounds (how often each dataset was looked at, at least), batches (merges that had something to merge), failures,
+outdated (the dataset of another version).
 """
 
 import sys
 import time
 import traceback
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
-from common import arguments, contract_file, runs, tables
+from common import arguments, compaction, contract_file, runs, spark_threads, tables
+from common.contract import Contract
+from common.iceberg import Snapshots
 from common.merging import merge
 
 PATIENCE = 5
 """Failures of one dataset in a row, after which the run fails: until then the others go on."""
 
 
+class OutdatedError(Exception):
+    """The table is of another version of the contract than this run."""
+
+
+@dataclass(eq=False)
+class Follower:
+    """One dataset in a resident run: when it is due, by the monotonic clock, and what came of it so far."""
+
+    contract: Contract
+    due: float = 0.0
+    rounds: int = 0
+    batches: int = 0
+    failures: int = 0
+    in_a_row: int = 0
+    files: int = 0
+
+    def look(self, environment: str) -> dict:
+        """Merges what there is, in the session of its thread. Raises OutdatedError, or what the merge raised."""
+        spark, silver = spark_threads.here(), tables.of(environment, self.contract.dataset).silver
+        if not tables.is_of_version(spark, self.contract, environment):
+            raise OutdatedError
+        if compaction.is_reserved(spark, silver):
+            return {"bronze_rows": 0}
+        self._compact(spark, silver)
+        return merge(spark, self.contract, environment)
+
+    def _compact(self, spark: SparkSession, silver: str) -> None:
+        """Compacts silver when merges have left many files since the last time."""
+        many = compaction.MANY_FILES * self.contract.bucket_count
+        if compaction.files(Snapshots(spark, silver, refresh=False)) > self.files + many:
+            self.files = compaction.compact(spark, silver)["files"]
+
+    def take(self, looked: Future) -> dict | None:
+        """Counts a look; gives its result when it merged something. Raises OutdatedError, and the last straw."""
+        try:
+            result = looked.result()
+        except OutdatedError:
+            raise
+        except Exception:
+            self.failures, self.in_a_row = self.failures + 1, self.in_a_row + 1
+            if self.in_a_row >= PATIENCE:
+                raise
+            traceback.print_exc()
+            result = None
+        else:
+            self.in_a_row = 0
+        self.rounds += 1
+        if not result or not result["bronze_rows"]:
+            return None
+        self.batches += 1
+        return result
+
+
 def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     """Runs the job; gives its result. Raises what a dataset's merge raised `PATIENCE` times in a row."""
     parser = arguments.parser("Merges bronze into silver as long as it runs.", dataset=False)
     parser.add_argument("--datasets", required=True, type=lambda text: text.split(","))
+    parser.add_argument("--parallel", type=int)
     parser.add_argument("--every", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=0.0)
     given, _ = parser.parse_known_args(argv)
-    contracts = [contract_file.load(given.contracts, name) for name in given.datasets]
+    followers = [Follower(contract_file.load(given.contracts, name)) for name in given.datasets]
     session = spark or SparkSession.builder.getOrCreate()
-    began, rounds, batches, failures = time.monotonic(), 0, 0, 0
-    in_a_row = dict.fromkeys(given.datasets, 0)
-    while True:
-        round_began = time.monotonic()
-        for dataset in contracts:
-            name = dataset.dataset
-            try:
-                if not tables.is_of_version(session, dataset, given.env):
-                    return {"rounds": rounds, "batches": batches, "failures": failures, "outdated": name}
-                result = merge(session, dataset, given.env)
-            except Exception:
-                failures, in_a_row[name] = failures + 1, in_a_row[name] + 1
-                if in_a_row[name] >= PATIENCE:
-                    raise
-                traceback.print_exc()
-                continue
-            in_a_row[name] = 0
-            if result["bronze_rows"]:
-                batches += 1
-                runs.finish(result, given.run_id, given.runs_table)
-        rounds += 1
-        if given.seconds and time.monotonic() - began >= given.seconds:
-            return {"rounds": rounds, "batches": batches, "failures": failures, "outdated": None}
-        time.sleep(max(0.0, given.every - (time.monotonic() - round_began)))
+    ends = time.monotonic() + given.seconds if given.seconds else float("inf")
+    outdated: str | None = None
+    running: dict[Future, Follower] = {}
+    parallel = given.parallel or min(4, session.sparkContext.defaultParallelism)
+    with ThreadPoolExecutor(parallel, initializer=spark_threads.enter, initargs=(session,)) as pool:
+        while True:
+            now = time.monotonic()
+            over = outdated is not None or now >= ends
+            for each in followers:
+                if not over and each.due <= now and each not in running.values():
+                    each.due = now + given.every
+                    running[pool.submit(each.look, given.env)] = each
+            if over and not running:
+                break
+            for looked in _ended(running, [] if over else followers, now):
+                follower = running.pop(looked)
+                try:
+                    result = follower.take(looked)
+                except OutdatedError:
+                    outdated = follower.contract.dataset
+                    continue
+                if result:
+                    runs.finish(result, given.run_id, given.runs_table)
+    return {
+        "rounds": min(each.rounds for each in followers),
+        "batches": sum(each.batches for each in followers),
+        "failures": sum(each.failures for each in followers),
+        "outdated": outdated,
+    }
+
+
+def _ended(running: dict[Future, Follower], followers: list[Follower], now: float) -> set[Future]:
+    """Waits until a look has ended, or the next of the followers is due; gives the looks that have ended."""
+    idle = [each.due - now for each in followers if each not in running.values()]
+    pause = max(0.0, min(idle)) if idle else None
+    if not running:
+        time.sleep(pause or 0.0)
+        return set()
+    return wait(running, timeout=pause, return_when=FIRST_COMPLETED).done
 
 
 if __name__ == "__main__":

@@ -84,10 +84,10 @@ export function targetEndpoint({ streamArn, roleArn, keyArn }: EndpointNeeds): C
 
 /**
  * The tables of the source's datasets, each by its name (`explicit`: no `_` that stands for any letter). Records are
- * spread over the stream's shards by their keys; the merge needs no order.
+ * spread over the stream's shards by their keys, where they have one (`keyless` have none); the merge needs no order.
  * @see https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Tasks.CustomizingTasks.TableMapping.SelectionTransformation.Selections.html
  */
-export function tableMappings({ schema, datasets }: CapturedSource) {
+export function tableMappings({ schema, datasets }: CapturedSource, keyless: readonly string[]) {
   const locate = (table: string) => ({ 'schema-name': schema, 'table-name': table });
   const selections = datasets.map((dataset, index) => ({
     'rule-type': 'selection',
@@ -102,7 +102,7 @@ export function tableMappings({ schema, datasets }: CapturedSource) {
     'rule-name': `${dataset}-partition`,
     'rule-action': 'map-record-to-record',
     'object-locator': locate(dataset),
-    'mapping-parameters': { 'partition-key-type': 'primary-key' },
+    'mapping-parameters': { 'partition-key-type': keyless.includes(dataset) ? 'schema-table' : 'primary-key' },
   }));
   return { rules: [...selections, ...partitions] };
 }
@@ -111,8 +111,9 @@ export function tableMappings({ schema, datasets }: CapturedSource) {
  * Settings of the replication. What DMS cannot read or write ends it, and an alarm goes off: its own defaults would
  * log the row and go on without it. LOBs are cut at 1 MB, which is what a record may have: one that is longer ends it.
  * @see https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Tasks.CustomizingTasks.TaskSettings.html
+ * @param keyless whether a table has no key: its rows are known by all of their columns, so before-images have these
  */
-export const REPLICATION_SETTINGS = {
+export const replicationSettings = (keyless: boolean) => ({
   TargetMetadata: {
     SupportLobs: true,
     FullLobMode: false,
@@ -122,14 +123,18 @@ export const REPLICATION_SETTINGS = {
     ParallelApplyThreads: 8,
   },
   FullLoadSettings: { TargetTablePrepMode: 'DO_NOTHING' },
-  BeforeImageSettings: { EnableBeforeImage: true, FieldName: 'before-image', ColumnFilter: 'pk-only' },
+  BeforeImageSettings: {
+    EnableBeforeImage: true,
+    FieldName: 'before-image',
+    ColumnFilter: keyless ? 'all' : 'pk-only',
+  },
   Logging: { EnableLogging: true },
   ErrorBehavior: {
     DataErrorPolicy: 'STOP_TASK',
     DataTruncationErrorPolicy: 'STOP_TASK',
     TableErrorPolicy: 'STOP_TASK',
   },
-};
+});
 
 /** Of PostgreSQL the export loads the tables; of others DMS does. */
 export const replicationType = (source: CapturedSource): 'cdc' | 'full-load-and-cdc' =>

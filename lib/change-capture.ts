@@ -13,6 +13,7 @@ import {
 } from 'aws-cdk-lib/aws-iam';
 import { Stream, StreamEncryption, StreamMode } from 'aws-cdk-lib/aws-kinesis';
 import { Construct } from 'constructs';
+import { isKeyless } from '../lambdas/shared/contract';
 import type { CaptureSettings } from '../lambdas/shared/database';
 import { epochOf, isCaptured, type CapturedSource } from '../lambdas/shared/source';
 import { acknowledge } from './acknowledge';
@@ -20,7 +21,7 @@ import { removalPolicy, type Basis } from './basis';
 import { watchReplication, watchStream } from './capture-alarms';
 import {
   computeConfig,
-  REPLICATION_SETTINGS,
+  replicationSettings,
   replicationType,
   sourceEndpoint,
   tableMappings,
@@ -137,7 +138,10 @@ export class SourceCapture extends Construct {
   }
 
   private replication(props: SourceCaptureProps) {
-    const { environment, source, settings, key, control } = props;
+    const { environment, source, settings, key, control, platform } = props;
+    const keyless = platform.contracts
+      .filter((contract) => isKeyless(contract) && source.datasets.includes(contract.dataset))
+      .map(({ dataset }) => dataset);
     const epoch = new Construct(this, `Epoch${epochOf(source)}`);
     const role = this.role(epoch, props);
     const needs = {
@@ -154,8 +158,8 @@ export class SourceCapture extends Construct {
       config: {
         replicationConfigIdentifier: identifier,
         replicationType: replicationType(source),
-        tableMappings: tableMappings(source),
-        replicationSettings: REPLICATION_SETTINGS,
+        tableMappings: tableMappings(source, keyless),
+        replicationSettings: replicationSettings(keyless.length > 0),
         computeConfig: computeConfig(settings, {
           kmsKeyId: key.keyArn,
           replicationSubnetGroupId: props.subnetGroupId,

@@ -1,8 +1,18 @@
 import { join } from 'node:path';
 import type { Environment } from '../config/environment';
-import type { Contract } from '../lambdas/shared/contract';
+import { isKeyless, type Contract } from '../lambdas/shared/contract';
+import { placesOf } from '../lambdas/shared/event-export-source';
 import type { Platform } from '../lambdas/shared/platform';
-import { checkSources, isCaptured, isExported, type DatabaseSource, type Source } from '../lambdas/shared/source';
+import { checkSessionsSource } from '../lambdas/shared/sessions-source';
+import {
+  checkSources,
+  datasetsOf,
+  isCaptured,
+  isDerived,
+  isExported,
+  type DatabaseSource,
+  type Source,
+} from '../lambdas/shared/source';
 import { checkCapture } from './capture-declarations';
 import { readContracts } from './contracts';
 import { readEndpoints } from './endpoints';
@@ -27,7 +37,13 @@ export function readDeclarations(props: DeclarationsProps): Platform {
   );
   checkDatabases(sources, props.environment);
   checkApis(sources, props.environment);
+  checkClusters(sources, props.environment);
   checkFields(sources, contracts);
+  for (const source of sources.filter((one) => one.kind === 'event_export')) {
+    placesOf(source, contracts);
+  }
+  checkKeys(sources, contracts);
+  checkDerived(sources, contracts);
   const endpoints = readEndpoints(root, contracts);
   return { environment: props.environment.name, contracts, sources, endpoints };
 }
@@ -92,6 +108,41 @@ function checkApis(sources: readonly Source[], environment: Environment): void {
   }
 }
 
+/** @throws Error when a Kafka source has no cluster in this environment, or a cluster no source. */
+function checkClusters(sources: readonly Source[], environment: Environment): void {
+  const names = sources.filter((source) => source.kind === 'kafka').map((source) => source.name);
+  const file = `config/${environment.name}.ts`;
+  const missing = names.find((name) => !(name in environment.kafka));
+  if (missing) {
+    throw new Error(
+      `${file}: kafka has no ${missing}: name the cluster behind sources/${missing}.ts, serverless: {} or bootstrapServers`,
+    );
+  }
+  const extra = Object.keys(environment.kafka).find((name) => !names.includes(name));
+  if (extra) {
+    throw new Error(
+      `${file}: kafka.${extra} belongs to no source: there are ${names.join(', ') || 'no Kafka sources'}. Remove it or declare sources/${extra}.ts`,
+    );
+  }
+}
+
+/**
+ * @throws Error when a dataset without a key comes by a way that can't tell a row that came twice from two equal rows.
+ * What DMS loads of MySQL and SQL Server has one place in the order for all rows.
+ */
+function checkKeys(sources: readonly Source[], contracts: readonly Contract[]): void {
+  const keyless = contracts.filter(isKeyless).map(({ dataset }) => dataset);
+  for (const source of sources) {
+    const dataset = datasetsOf(source).find((each) => keyless.includes(each));
+    if (dataset === undefined || (source.kind === 'database' && source.engine === 'postgres')) continue;
+    const of = source.kind === 'database' ? `engine is ${JSON.stringify(source.engine)}` : `kind is ${source.kind}`;
+    throw new Error(
+      `contracts/${dataset}.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row: only tables ` +
+        `of PostgreSQL may have no key, for of source ${source.name} (${of}) a row that comes twice looks like two equal rows`,
+    );
+  }
+}
+
 /** @throws Error when a resource of an API fills a column that its contract lacks: nothing would ever arrive in it. */
 function checkFields(sources: readonly Source[], contracts: readonly Contract[]): void {
   for (const source of sources.filter((one) => one.kind === 'rest')) {
@@ -103,6 +154,19 @@ function checkFields(sources: readonly Source[], contracts: readonly Contract[])
           `sources/${source.name}.ts: ${dataset}: fields has ${JSON.stringify(wrong)}, which is no column of contracts/${dataset}.odcs.yaml: there are ${columns.join(', ')}`,
         );
       }
+    }
+  }
+}
+
+/** @throws Error when sessions don't fit the contracts, or are derived from sessions. */
+function checkDerived(sources: readonly Source[], contracts: readonly Contract[]): void {
+  const derived = sources.filter(isDerived);
+  for (const source of derived) {
+    checkSessionsSource(source, contracts);
+    if (derived.some(({ dataset }) => dataset === source.events)) {
+      throw new Error(
+        `sources/${source.name}.ts: events is ${JSON.stringify(source.events)}, which is derived itself: name a dataset that a source brings`,
+      );
     }
   }
 }

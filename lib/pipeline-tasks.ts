@@ -13,23 +13,28 @@ export const RUN_ID = '{% $states.context.Execution.Name %}';
 export const INPUT = '{% $states.input %}';
 const PAYLOAD = '{% $states.result.Payload %}';
 
-/** A Glue job for the dataset of the input, which is also its output. */
+/** What a Glue job is told of its dataset: that of the input, or all that the input lists. */
+export const DATASET = { '--dataset': '{% $states.input.dataset %}' };
+export const DATASETS = { '--datasets': "{% $join($states.input.datasets.dataset, ',') %}" };
+
+/** A Glue job; its output is its input, unless said. */
 export function runJob(
   scope: Construct,
   id: string,
   job: PySparkEtlJob,
   environment: Environment,
-  more: Record<string, string>,
+  told: Record<string, string>,
+  outputs = INPUT,
 ): GlueStartJobRun {
   const limit = Duration.minutes(environment.spark.timeoutMinutes);
   const task = GlueStartJobRun.jsonata(scope, id, {
     glueJobName: job.jobName,
     integrationPattern: IntegrationPattern.RUN_JOB,
-    arguments: TaskInput.fromObject({ '--dataset': '{% $states.input.dataset %}', '--run-id': RUN_ID, ...more }),
+    arguments: TaskInput.fromObject({ ...told, '--run-id': RUN_ID }),
     // Glue's own limit on the run, which does not count the time in its queue; the machine's timeout bounds both.
     taskTimeout: Timeout.duration(limit),
     notifyDelayAfter: limit,
-    outputs: INPUT,
+    outputs,
   });
   task.addRetry(retry(1, 30));
   return task;

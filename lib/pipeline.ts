@@ -45,7 +45,10 @@ export class Pipeline extends Construct {
     this.stateMachine = new StateMachine(this, 'StateMachine', {
       comment: 'Every source to silver, then gold, then the API',
       definitionBody: DefinitionBody.fromChainable(
-        pipelineDefinition(this, { ...props, branches: compileGraph(props.platform.sources) }),
+        pipelineDefinition(this, {
+          ...props,
+          branches: compileGraph(props.platform.sources, props.platform.contracts),
+        }),
       ),
       queryLanguage: QueryLanguage.JSONATA,
       timeout: Duration.days(1),

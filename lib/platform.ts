@@ -17,12 +17,14 @@ import { Dashboard } from './dashboard';
 import { EncryptionKey } from './encryption';
 import { EventCollector } from './event-collector';
 import { EventStream } from './event-stream';
+import { KafkaClusters } from './kafka-clusters';
+import { KafkaStreams } from './kafka-streams';
 import { LakeQueries } from './lake-queries';
 import { Marts } from './marts';
-import { MicroBatches } from './micro-batches';
 import { networkOf } from './network';
 import { Pipeline } from './pipeline';
 import { changeWays, eventWays, Replay, type ReplayWay } from './replay';
+import { RepeatedJob } from './repeated-job';
 import { RestExtract } from './rest-extract';
 import { RunRecords } from './run-records';
 import { Serving } from './serving';
@@ -75,6 +77,9 @@ export class PlatformStage extends Stage {
     const keys = new WriteKeys(streams, 'WriteKeys', basis);
     const capture = captures ? new ChangeCapture(streams, 'ChangeCapture', { ...basis, vpc, runs }) : undefined;
 
+    const consumes = platform.sources.some(({ kind }) => kind === 'kafka');
+    const clusters = consumes ? new KafkaClusters(streams, 'KafkaClusters', { ...basis, vpc }) : undefined;
+
     const warehouseStack = this.stack('Warehouse', { stateful: true });
     const warehouse = new Warehouse(warehouseStack, 'Warehouse', { ...basis, vpc, catalogue });
 
@@ -113,10 +118,16 @@ export class PlatformStage extends Stage {
     const transformation = this.stack('Transformation');
     const replayed = [...new Set(ways.map(({ prefix }) => prefix))];
     const jobs = new SparkJobs(transformation, 'SparkJobs', { ...basis, catalogue, landing, runs, errors, replayed });
+    const { maintain, maintainEvery: every } = jobs;
+    const upkeep = { what: 'maintenance of the tables', runbook: 'maintenance', job: maintain, every };
+    new RepeatedJob(transformation, 'Maintenance', { ...basis, ...upkeep });
+    output(transformation, 'MaintainJob', maintain.jobName);
     if (jobs.mergeStream) {
-      new MicroBatches(transformation, 'MicroBatches', { ...basis, job: jobs.mergeStream });
+      const what = { what: 'resident merge', runbook: 'resident-merge' };
+      new RepeatedJob(transformation, 'MicroBatches', { ...basis, ...what, job: jobs.mergeStream });
       output(transformation, 'MergeStreamJob', jobs.mergeStream.jobName);
     }
+    if (clusters) new KafkaStreams(transformation, 'KafkaStreams', { ...basis, clusters, jobs });
     const { build } = new Marts(transformation, 'Marts', { ...basis, vpc, warehouse, catalogue, serving, wheels });
     const { publish } = serving;
     const pipeline = new Pipeline(transformation, 'Pipeline', { ...basis, exports, extract, jobs, build, publish });

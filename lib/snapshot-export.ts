@@ -4,6 +4,7 @@ import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { copyPrefix, databaseIdentifier, type Database } from '../lambdas/shared/database';
+import { reloadPrefix } from '../lambdas/shared/export';
 import { isExported } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
@@ -86,8 +87,8 @@ export class SnapshotExport extends Construct {
   }
 
   /**
-   * Lets `start` find and export the snapshots of one database: those that `snapshotType` says, or its own copies of
-   * those that another account shares.
+   * Lets `start` find and export the snapshots of one database: those that `snapshotType` says and those that
+   * `npm run ops -- reload` takes, or its own copies of those that another account shares.
    * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html
    */
   private allowExports({ environment }: Basis, database: Database): void {
@@ -97,9 +98,10 @@ export class SnapshotExport extends Construct {
     this.allow(`rds:DescribeDB${cluster}Snapshots`, this.arn(`${kind}:*`));
     if (snapshotsFrom === undefined) {
       const identifier = databaseIdentifier(database);
-      const names = environment.snapshotType === 'any' ? '*' : `rds:${identifier.split(':')[1]}-*`;
+      const ours = [`rds:${identifier.split(':')[1]}-*`, `${reloadPrefix(environment.name)}*`];
+      const names = environment.snapshotType === 'any' ? ['*'] : ours;
       this.allow(`rds:DescribeDB${cluster}Snapshots`, this.arn(identifier));
-      this.allow('rds:StartExportTask', this.arn(`${kind}:${names}`));
+      this.allow('rds:StartExportTask', ...names.map((name) => this.arn(`${kind}:${name}`)));
       if (snapshotKeyArn) allowKey(this.start, snapshotKeyArn, ['kms:DescribeKey']);
     } else {
       const copies = this.arn(`${kind}:${copyPrefix(environment.name, database)}*`);

@@ -5,6 +5,7 @@ import {
   CloudWatchEncryption,
   Code,
   GlueVersion,
+  type IConnection,
   JobBookmarksEncryption,
   PySparkEtlJob,
   type PySparkEtlJobProps,
@@ -14,12 +15,13 @@ import {
   WorkerType,
 } from 'aws-cdk-lib/aws-glue';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
 import { jobName } from '../lambdas/shared/replay';
-import { streamedDatasets } from '../lambdas/shared/source';
+import { datasetsOf, isDerived, streamedDatasets } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
@@ -28,6 +30,8 @@ import { Logs } from './logs';
 import { REST_PREFIX } from './rest-extract';
 
 const ROOT = join(__dirname, '..');
+/** Prefix of what web analytics tools deliver, within the landing bucket: `event-exports/<source>/`. */
+export const EVENT_EXPORTS_PREFIX = 'event-exports/';
 type WorkerName = NonNullable<Environment['spark']['microBatches']>['workerType'];
 const WORKERS: Record<WorkerName, WorkerType> = {
   // A quarter of a DPU, for streaming jobs only.
@@ -39,18 +43,35 @@ const WORKERS: Record<WorkerName, WorkerType> = {
 };
 /** A resident run ends after so long, and the next takes over: by then it has this day's code and settings. */
 const RESIDENT = Duration.days(1);
-const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3';
+/** Maintenance without `spark.microBatches`, and with it: a commit every few seconds makes a long history in a day. */
+const DAILY = { everyHours: 24, keepHours: 48 };
+const FREQUENT = { everyHours: 1, keepHours: 2 };
+const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3,fastavro==1.13.1';
 
 type CommonProps = Omit<PySparkEtlJobProps, 'workerConfiguration'>;
 type Grants = Partial<Record<Layer, CatalogueAccess>>;
 /** What `glue-jobs/common/merging.py` needs. */
 const MERGE: Grants = { bronze: 'read', silver: 'write', quarantine: 'write', staging: 'define' };
-/** What `glue-jobs/load_landing.py` needs: it appends. */
-const LOAD_LANDING: Grants = { bronze: 'write', quarantine: 'write' };
-/** A load of a snapshot merges what bronze holds before it compares, then appends to bronze. */
-const LOAD_SNAPSHOT: Grants = { ...MERGE, bronze: 'write' };
+/** What `glue-jobs/maintain.py` needs: files and snapshots of bronze and silver go, tables stay. */
+const MAINTAIN: Grants = { bronze: 'write', silver: 'write' };
+/** What `glue-jobs/load_landing.py`, `load_event_export.py` and `stream_kafka.py` need: they append. */
+const APPEND: Grants = { bronze: 'write', quarantine: 'write' };
+/** A load of a snapshot, and a derivation, merge what bronze holds before they compare, then append to bronze. */
+const COMPARE: Grants = { ...MERGE, bronze: 'write' };
 /** What `glue-jobs/replay_rows.py` needs: it only reads tables. */
 const REPLAY_ROWS: Grants = { bronze: 'read', quarantine: 'read' };
+
+/** A resident job, of one run at a time. */
+interface StreamOptions {
+  readonly script: string;
+  readonly name?: string;
+  readonly workerType: WorkerName;
+  readonly workers: number;
+  /** Beside those that all jobs have. */
+  readonly arguments: Record<string, string>;
+  /** Where it has a network interface. @default - none */
+  readonly connections?: IConnection[];
+}
 
 export interface SparkJobsProps extends Basis {
   readonly catalogue: Catalogue;
@@ -63,7 +84,8 @@ export interface SparkJobsProps extends Basis {
 
 /**
  * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze), `loadLanding` (pages of an
- * API to bronze), `merge` (bronze to silver), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
+ * API to bronze), `merge` (bronze to silver), `deriveSessions` (silver's events to bronze), `maintain` (both of all
+ * datasets, one after the other), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
  * streams one that gathers what is to be replayed (`Replay`), each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
  * `spark.concurrentRuns` wait in Glue's queue; the resident job has one run.
  * @see https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
@@ -71,13 +93,26 @@ export interface SparkJobsProps extends Basis {
 export class SparkJobs extends Construct {
   readonly loadSnapshot: PySparkEtlJob;
   readonly loadLanding: PySparkEtlJob;
+  /** With sources that are exports of web analytics tools: their deliveries to bronze. */
+  readonly loadEventExport?: PySparkEtlJob;
+  /** With sources that are sessions. */
+  readonly deriveSessions?: PySparkEtlJob;
   readonly merge: PySparkEtlJob;
   readonly mergeStream?: PySparkStreamingJob;
+  readonly maintain: PySparkEtlJob;
+  /** How often tables want that. */
+  readonly maintainEvery: Duration;
+  /** Where jobs print, a JSON line for each thing done. */
+  readonly output: ILogGroup;
   private readonly modules: Asset;
   private readonly contracts: Asset;
   private readonly security: SecurityConfiguration;
 
-  constructor(scope: Construct, id: string, props: SparkJobsProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: SparkJobsProps,
+  ) {
     super(scope, id);
     // Zipped with the folder `common/` at the root, as an import of it wants.
     this.modules = new Asset(this, 'Common', {
@@ -92,22 +127,57 @@ export class SparkJobs extends Construct {
       s3Encryption: S3Encryption.kms(props.key),
     });
 
-    for (const log of ['output', 'error']) {
+    const logs = (log: string) =>
       new Logs(this, `Logs-${log}`, { ...props, logGroupName: `${logPrefix(props)}/${log}` });
-    }
+    this.output = logs('output');
+    logs('error');
     // It has a name of its own: kept, it would be in the way of the next deployment.
     this.security.applyRemovalPolicy(RemovalPolicy.DESTROY);
 
-    const loader = this.role('LoadSnapshotRole', LOAD_SNAPSHOT, props);
+    const loader = this.role('LoadSnapshotRole', COMPARE, props);
     grantObjects(props.landing, loader, 'exports/', 'read');
     this.loadSnapshot = this.job('LoadSnapshot', 'load_snapshot', loader, props);
 
-    const lander = this.role('LoadLandingRole', LOAD_LANDING, props);
+    const lander = this.role('LoadLandingRole', APPEND, props);
     grantObjects(props.landing, lander, REST_PREFIX, 'read');
     this.loadLanding = this.job('LoadLanding', 'load_landing', lander, props);
 
+    const exported = props.platform.sources.filter(({ kind }) => kind === 'event_export');
+    if (exported.length > 0) {
+      const taker = this.role('LoadEventExportRole', APPEND, props);
+      for (const { name } of exported) {
+        const folder = EVENT_EXPORTS_PREFIX + name;
+        grantObjects(props.landing, taker, `${folder}/`, 'read');
+        // Glue's file system asks first whether a folder is an object, and takes a refusal for a failure.
+        taker.addToPolicy(
+          new PolicyStatement({ actions: ['s3:GetObject'], resources: [props.landing.arnForObjects(folder)] }),
+        );
+      }
+      this.loadEventExport = this.job('LoadEventExport', 'load_event_export', taker, props, {
+        '--landing': props.landing.s3UrlForObject(EVENT_EXPORTS_PREFIX),
+      });
+    }
+
     const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);
+
+    const { maintenance, spark } = props.environment;
+    const { everyHours, keepHours } = { ...(spark.microBatches ? FREQUENT : DAILY), ...maintenance };
+    this.maintainEvery = Duration.hours(everyHours);
+    const maintainer = this.role('MaintainRole', MAINTAIN, props);
+    const tables = {
+      '--datasets': props.platform.sources.flatMap(datasetsOf).join(','),
+      '--keep-hours': String(keepHours),
+      '--tombstone-days': String(maintenance.tombstoneDays),
+      '--run-id': 'maintenance',
+    };
+    this.maintain = this.job('Maintain', 'maintain', maintainer, props, tables, true);
+    const derived = props.platform.sources.filter(isDerived);
+    if (derived.length > 0) {
+      const deriver = this.role('DeriveSessionsRole', COMPARE, props);
+      const declared = { '--sessions': JSON.stringify(derived) };
+      this.deriveSessions = this.job('DeriveSessions', 'derive_sessions', deriver, props, declared);
+    }
 
     if (props.replayed.length > 0) {
       const gatherer = this.role('ReplayRowsRole', REPLAY_ROWS, props);
@@ -115,30 +185,57 @@ export class SparkJobs extends Construct {
       this.job('ReplayRows', 'replay_rows', gatherer, props);
     }
 
-    const { microBatches } = props.environment.spark;
+    const { microBatches } = spark;
     const datasets = streamedDatasets(props.platform.sources);
     if (microBatches && datasets.length > 0) {
-      this.mergeStream = new PySparkStreamingJob(this, 'MergeStream', {
-        ...this.common('merge_stream', merger, props, {
+      this.mergeStream = this.resident(this, 'MergeStream', merger, {
+        ...microBatches,
+        script: 'merge_stream',
+        arguments: {
           '--datasets': datasets.join(','),
           '--every': String(microBatches.everySeconds),
-          '--seconds': String(RESIDENT.toSeconds()),
           '--run-id': 'micro-batches',
-        }),
-        workerConfiguration: workers(microBatches.workerType, microBatches.workers),
-        maxConcurrentRuns: 1,
-        timeout: RESIDENT.plus(Duration.hours(1)),
+        },
       });
     }
   }
 
-  private job(id: string, script: string, role: Role, props: SparkJobsProps): PySparkEtlJob {
+  /** A resident job that appends to bronze and quarantine, in `scope`, and its role, to which more may be granted. */
+  stream(scope: Construct, source: string, options: StreamOptions): { job: PySparkStreamingJob; role: Role } {
+    const role = this.role(`Stream-${source}-Role`, APPEND, this.props);
+    return { job: this.resident(scope, 'Job', role, options), role };
+  }
+
+  private resident(scope: Construct, id: string, role: Role, options: StreamOptions): PySparkStreamingJob {
+    const common = this.common(options.script, role, this.props, {
+      ...options.arguments,
+      '--seconds': String(RESIDENT.toSeconds()),
+    });
+    return new PySparkStreamingJob(scope, id, {
+      ...common,
+      jobName: options.name ?? common.jobName,
+      connections: options.connections,
+      workerConfiguration: workers(options.workerType, options.workers),
+      maxConcurrentRuns: 1,
+      timeout: RESIDENT.plus(Duration.hours(1)),
+    });
+  }
+
+  /** A job of the pipeline's, with arguments beside those that all have; `once`: one that runs once at a time. */
+  private job(
+    id: string,
+    script: string,
+    role: Role,
+    props: SparkJobsProps,
+    more: Record<string, string> = {},
+    once = false,
+  ): PySparkEtlJob {
     const { spark } = props.environment;
     return new PySparkEtlJob(this, id, {
-      ...this.common(script, role, props),
+      ...this.common(script, role, props, more),
       workerConfiguration: workers(spark.workerType, spark.workers),
-      maxConcurrentRuns: spark.concurrentRuns,
-      jobRunQueuingEnabled: true,
+      maxConcurrentRuns: once ? 1 : spark.concurrentRuns,
+      jobRunQueuingEnabled: !once,
       timeout: Duration.minutes(spark.timeoutMinutes),
     });
   }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from 'pg';
+import type { KafkaSource } from '../lambdas/shared/kafka-source';
 import type { RestSource } from '../lambdas/shared/rest-source';
 import type { CollectorSource, DatabaseSource } from '../lambdas/shared/source';
 import { ROOT } from './toolchain';
@@ -9,6 +10,12 @@ import { ROOT } from './toolchain';
 export interface Question {
   readonly path: string;
   readonly sql: string;
+}
+
+/** A message of Kafka, as texts. */
+export interface Message {
+  readonly key: string;
+  readonly value: string;
 }
 
 /** What the local run needs of the company that it plays. `sample/index.ts` exports one as `company`. */
@@ -26,13 +33,20 @@ export interface Company {
     size: number,
     post: (events: readonly object[]) => Promise<void>,
   ): Promise<string>;
+  /** Puts so many new messages on the topics of a Kafka source. @returns how many */
+  produce(
+    source: KafkaSource,
+    client: Client,
+    messages: number,
+    send: (topic: string, messages: readonly Message[]) => Promise<void>,
+  ): Promise<number>;
   /** Lets the service behind an API have one more day. @returns what was done, in a line */
   publish(source: RestSource, client: Client): Promise<string>;
   /** Plays the APIs of all REST sources on 127.0.0.1, `http://127.0.0.1:<port>/<source>/…`, from the ledger's database. */
   serve(database: string, port: number): Promise<{ stop(): Promise<void> }>;
   /** What the secret of a REST source holds. */
   secret(source: RestSource): Readonly<Record<string, string>>;
-  /** Relation in which the truth of a collector's or an API's dataset is written down: dataset → relation. */
+  /** Relation in which the truth of a collector's, an API's or a topic's dataset is written down: dataset → relation. */
   readonly ledger: Readonly<Record<string, string>>;
   /** What is asked of the API at the end of a run, and compared; empty: each endpoint once, and nothing to compare. */
   readonly questions: readonly Question[];
@@ -44,6 +58,7 @@ const nobody: Company = {
   live: () => Promise.resolve(''),
   stir: () => Promise.resolve(0),
   send: () => Promise.resolve(''),
+  produce: () => Promise.resolve(0),
   publish: () => Promise.resolve(''),
   serve: () => Promise.resolve({ stop: () => Promise.resolve() }),
   secret: ({ name }) =>

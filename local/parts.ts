@@ -31,7 +31,8 @@ export interface Part {
   stop(): Promise<void>;
 }
 
-function start(
+/** Starts a script of `local/`. @param onLine gets each line that it prints; all of them go to the log */
+export function startPart(
   script: string,
   args: readonly string[],
   log: string,
@@ -78,7 +79,7 @@ export async function startSpark(
 ): Promise<{ url: string; part: Part }> {
   let part: Part | undefined;
   const port = await new Promise<string>((found, failed) => {
-    part = start('spark_worker.py', [endpoint, JARS, memory, scratch], log, (line) => {
+    part = startPart('spark_worker.py', [endpoint, JARS, memory, scratch], log, (line) => {
       const match = /^listening (\d+)$/.exec(line);
       if (match) found(match[1]);
     });
@@ -105,7 +106,7 @@ export interface EmulatorSettings {
 /** Starts the emulator and waits until it answers. */
 export async function startEmulator(settings: EmulatorSettings, log: string): Promise<Part> {
   // Not as an argument, which every user of the machine may read: a source's address has a password.
-  const part = start('emulator.py', [], log, () => undefined, JSON.stringify(settings));
+  const part = startPart('emulator.py', [], log, () => undefined, JSON.stringify(settings));
   let code: number | undefined;
   void part.ended.then((ended) => (code = ended));
   for (let waited = 0; waited < 60_000; waited += 100) {

@@ -5,6 +5,7 @@ import {
   StartExecutionCommand,
   type HistoryEvent,
 } from '@aws-sdk/client-sfn';
+import type { Branch } from '../lib/pipeline-graph';
 import { credentials, REGION } from './parts';
 
 /** What the tasks of the pipeline answer, as far as it is shown. */
@@ -32,8 +33,10 @@ function stepOf(event: HistoryEvent): string | undefined {
   }
   if (event.type !== 'TaskSucceeded') return undefined;
   const answer = JSON.parse(event.taskSucceededEventDetails?.output ?? '{}') as Answer;
-  if (answer.JobName)
-    return `${answer.JobName} ${answer.Arguments?.['--dataset'] ?? ''} (${answer.ExecutionTime ?? 0} s)`;
+  if (answer.JobName) {
+    const { '--dataset': dataset, '--datasets': datasets = '' } = answer.Arguments ?? {};
+    return `${answer.JobName} ${dataset ?? datasets} (${answer.ExecutionTime ?? 0} s)`;
+  }
   if (answer.Build) return 'gold built by dbt';
   if (answer.Payload?.endpoints) return 'aggregates published';
   const { dataset, status, pages = 0, records = 0 } = answer.Payload ?? {};
@@ -50,14 +53,33 @@ async function history(client: SFNClient, executionArn: string | undefined): Pro
   return found;
 }
 
+export interface PipelineRun {
+  /** ARN of the state machine. */
+  readonly arn: string;
+  /** @default - all that it does each day */
+  readonly branches?: readonly Branch[];
+  /** What the run's name begins with. */
+  readonly name: string;
+  /** Milliseconds between two looks. */
+  readonly pause: number;
+}
+
+/** Runs the pipeline of the local AWS, as EventBridge Scheduler does each day on AWS. */
+export const runPipeline = (endpoint: string, arn: string, say: (line: string) => void): Promise<void> =>
+  followPipeline(new SFNClient({ endpoint, region: REGION, credentials }), { arn, name: 'local', pause: 200 }, say);
+
 /**
- * Starts the pipeline, as EventBridge Scheduler does each day on AWS, and shows its steps until it has ended.
+ * Starts a run of the pipeline and shows its steps until it has ended.
  * @throws Error with the execution's cause when it failed
  */
-export async function runPipeline(endpoint: string, arn: string, say: (line: string) => void): Promise<void> {
-  const client = new SFNClient({ endpoint, region: REGION, credentials });
-  const name = `local-${Date.now()}`;
-  const { executionArn } = await client.send(new StartExecutionCommand({ stateMachineArn: arn, name, input: '{}' }));
+export async function followPipeline(
+  client: SFNClient,
+  { arn, branches, name, pause }: PipelineRun,
+  say: (line: string) => void,
+): Promise<void> {
+  const input = JSON.stringify({ branches });
+  const start = new StartExecutionCommand({ stateMachineArn: arn, name: `${name}-${Date.now()}`, input });
+  const { executionArn } = await client.send(start);
   let shown = 0;
   for (;;) {
     const execution = await client.send(new DescribeExecutionCommand({ executionArn }));
@@ -72,6 +94,6 @@ export async function runPipeline(endpoint: string, arn: string, say: (line: str
       const why = `${execution.error ?? ''} ${execution.cause ?? ''}`.trim();
       throw new Error(`The pipeline ended as ${execution.status}: ${why.slice(0, 1000)}`);
     }
-    await new Promise((done) => setTimeout(done, 200));
+    await new Promise((done) => setTimeout(done, pause));
   }
 }

@@ -70,9 +70,7 @@ class Backups:
         with `key`. It is named for its minute; where that name is taken, for the next free minute. RDS makes
         one a day and keeps them for 7 days by default.
         """
-        if database not in self.databases:
-            known = ", ".join(sorted(self.databases)) or "none"
-            raise AwsError("DBInstanceNotFound", f"{database} not found; there are: {known}", 404)
+        self._known(database)
         account = shared_by or self.account
         key = key or (None if shared_by else f"arn:aws:kms:{self.region}:{account}:key/aws-rds")
         kind, name = self._named(database, "" if shared_by else "rds:")
@@ -91,6 +89,15 @@ class Backups:
                 if each.arn not in busy:
                     self.delete(each)
         return next(each for each in mine if each.arn == arn)
+
+    def take(self, database: str, identifier: str) -> Snapshot:
+        """Makes a snapshot of ours by hand. It stays until it is deleted."""
+        self._known(database)
+        arn = self.arn(self.account, SNAPSHOT_OF[database.split(":")[0]], identifier)
+        key = f"arn:aws:kms:{self.region}:{self.account}:key/aws-rds"
+        with self.making:
+            rds_snapshot.freeze(self.databases[database], self.path(arn), {"database": database, "key": key})
+        return next(each for each in self.all() if each.arn == arn)
 
     def copy(self, source: Snapshot, identifier: str, key: str | None) -> Snapshot:
         """Our copy of a snapshot, ready after COPY_SECONDS."""
@@ -134,6 +141,11 @@ class Backups:
             found = [(file.parent, json.loads(file.read_text())) for file in whole]
         found.sort(key=lambda each: each[1]["time"])
         return [self._snapshot(path, content) for path, content in found]
+
+    def _known(self, database: str) -> None:
+        if database not in self.databases:
+            known = ", ".join(sorted(self.databases)) or "none"
+            raise AwsError("DBInstanceNotFound", f"{database} not found; there are: {known}", 404)
 
     def _named(self, database: str, prefix: str) -> tuple[str, str]:
         kind, identifier = database.split(":")

@@ -35,8 +35,9 @@ class RdsExport:
     """
 
     ACTIONS = (
-        *("DescribeDBSnapshots", "CopyDBSnapshot", "DeleteDBSnapshot"),
-        *("DescribeDBClusterSnapshots", "CopyDBClusterSnapshot", "DeleteDBClusterSnapshot"),
+        *("CreateDBSnapshot", "DescribeDBSnapshots", "CopyDBSnapshot", "DeleteDBSnapshot"),
+        *("CreateDBClusterSnapshot", "DescribeDBClusterSnapshots"),
+        *("CopyDBClusterSnapshot", "DeleteDBClusterSnapshot"),
         *("StartExportTask", "DescribeExportTasks", "CancelExportTask"),
     )
 

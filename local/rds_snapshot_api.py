@@ -1,5 +1,6 @@
 """RDS's API of snapshots: those of instances, and those of clusters, which have names of their own.
 
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html
 https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBClusterSnapshots.html
 """
@@ -22,6 +23,7 @@ class SnapshotApi:
 
     def actions(self) -> dict[str, Callable[[dict], dict]]:
         return {
+            f"CreateDB{self.word}Snapshot": self._create,
             f"DescribeDB{self.word}Snapshots": self._describe_all,
             f"CopyDB{self.word}Snapshot": self._copy,
             f"DeleteDB{self.word}Snapshot": self._delete,
@@ -64,16 +66,14 @@ class SnapshotApi:
             raise self._not_found(named)
         return page(f"DB{self.word}Snapshots", found, request)
 
+    def _create(self, request: dict) -> dict:
+        name = self._new(request[f"DB{self.word}SnapshotIdentifier"])
+        database = f"{'cluster' if self.word else 'db'}:{request[self.database]}"
+        return {f"DB{self.word}Snapshot": self.describe(self.backups.take(database, name))}
+
     def _copy(self, request: dict) -> dict:
         source = self._find(request[f"SourceDB{self.word}SnapshotIdentifier"])
-        target, key = request[f"TargetDB{self.word}SnapshotIdentifier"], request.get("KmsKeyId")
-        if not IDENTIFIER.fullmatch(target) or len(target) > 255:
-            raise AwsError("InvalidParameterValue", f"{target!r} is no identifier of a snapshot")
-        if any(each.identifier == target and each.account == self.backups.account for each in self._all()):
-            code = f"DB{self.word}SnapshotAlreadyExists" + ("Fault" if self.word else "")
-            raise AwsError(
-                code, f"Cannot create the snapshot because one with the identifier {target} exists."
-            )
+        target, key = self._new(request[f"TargetDB{self.word}SnapshotIdentifier"]), request.get("KmsKeyId")
         if source.key and source.account != self.backups.account and not key:
             message = "The target KMS key [None] does not exist, or you do not have permissions to access it."
             raise AwsError("KMSKeyNotAccessibleFault", message)
@@ -92,6 +92,15 @@ class SnapshotApi:
             raise AwsError(code, f"{found.identifier} is {told['SnapshotType']} and {told['Status']}.")
         self.backups.delete(found)
         return {f"DB{self.word}Snapshot": told}
+
+    def _new(self, name: str) -> str:
+        """An identifier that no snapshot of ours has."""
+        if not IDENTIFIER.fullmatch(name) or len(name) > 255:
+            raise AwsError("InvalidParameterValue", f"{name!r} is no identifier of a snapshot")
+        if any(each.identifier == name and each.account == self.backups.account for each in self._all()):
+            code = f"DB{self.word}SnapshotAlreadyExists" + ("Fault" if self.word else "")
+            raise AwsError(code, f"Cannot create the snapshot because one with the identifier {name} exists.")
+        return name
 
     def _all(self) -> list[Snapshot]:
         return [each for each in self.backups.all() if each.kind == self.kind]

@@ -2,6 +2,8 @@
 
     python local/reconcile.py --contracts DIR --config FILE [--json] [--live DATASET,…]
 
+A dataset without a key is compared by whole rows, and how many of each there are.
+
 Silver's rows are those that are alive and complete; gold's those of the dbt model whose `meta.reconciles`
 names the dataset, all of them or those that its `meta.current` (a condition in SQL) keeps. FILE is JSON:
 
@@ -59,12 +61,17 @@ class Summary:
         return f"{int(self.sums.sum(dtype='u8')):016x}"
 
 
+def key_of(contract: Contract) -> tuple[str, ...]:
+    """The columns that tell rows apart; without a key, all of them."""
+    return tuple(column.name for column in contract.key_columns)
+
+
 def summarise(rows: Rows, contract: Contract) -> Summary:
     """Reads a store once; 32 bytes a row stay in memory while it sorts."""
     names = tuple(column.name for column in contract.columns)
     keys, whole = [numpy.empty(0, "u8")], [numpy.empty(0, "u8")]
     for batch in rows():
-        keys.append(rows_canonical.hashes(batch, contract.key))
+        keys.append(rows_canonical.hashes(batch, key_of(contract)))
         whole.append(rows_canonical.hashes(batch, names))
     key, row = numpy.concatenate(keys), numpy.concatenate(whole)
     order = numpy.argsort(key)
@@ -94,7 +101,7 @@ def examples(found: dict, names: tuple[str, str], stores: tuple[Rows, Rows], con
         for each in map(int, hashes):
             mine, theirs = before.get(each, []), after.get(each, [])
             row = (mine or theirs)[0]
-            key = ", ".join(f"{name}={row[name]}" for name in contract.key)
+            key = ", ".join(f"{name}={row[name]}" for name in key_of(contract))
             lines.append(
                 f"{names[1]}: {kind} {key}{_columns(names[0], mine, theirs) if kind == 'different' else ''}"
             )
@@ -111,7 +118,7 @@ def _columns(base: str, mine: list[dict], theirs: list[dict]) -> str:
 def _pick(rows: Rows, contract: Contract, wanted: numpy.ndarray) -> dict[int, list[dict]]:
     found: dict[int, list[dict]] = {}
     for batch in rows() if len(wanted) else ():
-        hashes = rows_canonical.hashes(batch, contract.key)
+        hashes = rows_canonical.hashes(batch, key_of(contract))
         places = numpy.flatnonzero(numpy.isin(hashes, wanted))
         for place, row in zip(places, batch.take(pyarrow.array(places)).to_pylist(), strict=True):
             found.setdefault(int(hashes[place]), []).append(row)

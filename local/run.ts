@@ -13,9 +13,11 @@ import { mergeCounts } from './counts';
 import { databaseDsn, givenDatabases, ledgerOf, ourDatabases, type Given } from './databases';
 import { deploy } from './deploy';
 import { feedSources, fillDatabases } from './feed';
+import { endLeftoverKafka, ensureKafka, readTopics, startKafka, type Broker } from './kafka';
 import { goLive } from './live';
+import { keepFlowing } from './live-topics';
 import { compareLakeCounts, LAKE } from './lake-counts';
-import { checkPorts, parseOptions, portsFrom, trinoPort, type Options } from './options';
+import { checkPorts, kafkaPorts, parseOptions, portsFrom, trinoPort, type Options } from './options';
 import { ACCOUNT, REGION, startEmulator, startSpark, tell } from './parts';
 import { runPipeline } from './pipeline';
 import { checkDatabase, endLeftover, startPostgres, WAREHOUSE, type Postgres } from './postgres';
@@ -23,6 +25,7 @@ import { reconcile, reconcileLive } from './reconcile';
 import { ensureToolchain, ROOT, SetupError } from './toolchain';
 import { endLeftoverTrino, startTrino } from './trino';
 import { ensureTrino } from './trino-toolchain';
+import { keepTablesFast } from './upkeep';
 
 /** `npm run local`: the whole platform on this machine. Steps and their times are shown as they happen. */
 
@@ -54,6 +57,7 @@ interface Parts {
   readonly warehouse: Postgres;
   /** Address of AWS. */
   readonly endpoint: string;
+  readonly broker?: Broker;
 }
 
 async function startParts(
@@ -67,7 +71,16 @@ async function startParts(
   const folders = { source: join(options.state, 'source'), warehouse: join(options.state, WAREHOUSE) };
   for (const folder of Object.values(folders)) await endLeftover(folder);
   await endLeftoverTrino(options.state);
-  await checkPorts(options.trino ? { ...ports, trino: trinoPort(options.port) } : ports, 15_000);
+  await endLeftoverKafka(options.state);
+  const more = {
+    ...(options.trino ? { trino: trinoPort(options.port) } : {}),
+    ...(topics.length > 0 ? kafkaPorts(options.port) : {}),
+  };
+  await checkPorts({ ...ports, ...more }, 15_000);
+  const broker =
+    topics.length > 0
+      ? running.add(startKafka({ ...options, port: kafkaPorts(options.port).kafka, log: log('kafka') }, topics))
+      : undefined;
 
   const databases = sources.flatMap((declared) => (declared.kind === 'database' ? [declared] : []));
   const source = running.add(await startPostgres(folders.source, ports.source, ourDatabases(sources, given)));
@@ -102,12 +115,15 @@ async function startParts(
   };
   running.add(await startEmulator(settings, log('emulator')));
   say(`AWS on ${endpoint}; Spark is starting`);
-  return { source, warehouse, endpoint };
+  return { source, warehouse, endpoint, broker };
 }
 
 /** The sources whose changes are captured: a database of the user's is read, and gets no replication slot of ours. */
 const capturedHere = ({ stream }: Options, given: Given) =>
   sources.flatMap((declared) => (stream && isCaptured(declared) && !(declared.name in given) ? [declared] : []));
+
+/** The sources whose messages come from Kafka. */
+const topics = sources.filter((declared) => declared.kind === 'kafka');
 
 /** Starts Trino and lets it count every view of the lake. @returns whether it finds what silver has */
 async function tryTrino(
@@ -138,19 +154,20 @@ async function run(options: Options, running: Running): Promise<number> {
   const log = (name: string): string => join(logs, `${name}.log`);
   ensureToolchain(say);
   if (options.trino) ensureTrino(say);
-  const { source, warehouse, endpoint } = await startParts(options, given, running, log);
+  if (topics.length > 0) ensureKafka(say);
+  const { source, warehouse, endpoint, broker } = await startParts(options, given, running, log);
 
   await fillDatabases({ size: options.size, source, given, say });
   const captured = capturedHere(options, given);
   const withoutCapture = sources.flatMap((one) => (isCaptured(one) && !captured.includes(one) ? [one.name] : []));
   const outputs = await deploy(endpoint, options.state, { port: options.port, withoutCapture }, log('cdk'));
   say('deployed (cdk deploy -c env=local)');
-  await feedSources({ size: options.size, source, given, endpoint, outputs, say });
+  await feedSources({ size: options.size, source, given, endpoint, outputs, broker, say });
   const stores = { source, given, warehouse, endpoint };
   /** A run of the pipeline, and whether every row and every answer of the API is then what the source says. */
   const loadAndCompare = async (since: Date): Promise<boolean> => {
     // What was captured, and what the collectors took, until now.
-    await tell(endpoint, 'flush');
+    await Promise.all([tell(endpoint, 'flush'), readTopics(endpoint, topics)]);
     await runPipeline(endpoint, outputs.PipelineArn, say);
     for (const line of await mergeCounts(endpoint, outputs.RunsTable, sources.flatMap(datasetsOf))) say(line);
     const equal = reconcile(stores, since);
@@ -167,8 +184,12 @@ async function run(options: Options, running: Running): Promise<number> {
   const counted = !options.trino || (await tryTrino(options, running, endpoint, log('trino'), datasets));
   if (!loaded || !counted) return 1;
   const live = captured.length > 0 && (!options.exit || options.live > 0);
+  const ledger = ledgerOf(sources, given);
+  const flow = { source, ledger, endpoint, topics, sends: options.changes > 0, reads: !options.exit, say };
+  // While silver is compared with its sources, Spark's two cores are the merge's: topics are read once more at the end.
+  const flowing = live && broker ? keepFlowing({ ...flow, broker }) : undefined;
   const changing = live
-    ? await goLive({ source, endpoint, outputs, captured, changes: options.changes, say })
+    ? await goLive({ source, endpoint, outputs, captured, topics, changes: options.changes, say })
     : undefined;
   // What changes and asks stops before the parts that it asks.
   if (changing) running.add({ stop: () => changing.stop().catch(() => 0) });
@@ -180,10 +201,12 @@ async function run(options: Options, running: Running): Promise<number> {
     );
     say(followed ? 'silver follows the source' : 'silver does NOT follow the source');
     say(`${(await changing.stop()).toLocaleString('en')} rows have changed; now everything is compared once more`);
+    await flowing?.stop();
     return (await loadAndCompare(started)) && followed ? 0 : 1;
   }
   if (options.exit) return 0;
 
+  running.add(keepTablesFast({ endpoint, outputs, say }));
   const server = await serveApi(url, options.port);
   running.add({ stop: () => Promise.resolve(server.close()) });
   say(`the API itself wants a signature (IAM): ${url}`);

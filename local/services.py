@@ -99,6 +99,8 @@ class Services:
         self.mirroring = threading.Lock()
         self.resident: dict[str, list[str]] = {}
         """The datasets of each job run that merges as long as it runs."""
+        self.mirrored: dict[str, str] = {}
+        """Where the metadata of silver's tables lay when they were mirrored last."""
         self.stream_of: Callable[[dict], dict | None] = lambda request: None
         """ministack's Kinesis stream that a request names."""
         self.follow_streams: Callable[[], None] = lambda: None
@@ -189,12 +191,25 @@ class Services:
     def mirror_what_is_resident(self) -> None:
         """An external schema shows what a job has committed that has not ended."""
         for dataset in {each for datasets in list(self.resident.values()) for each in datasets}:
-            self.mirror(dataset)
+            if self.silver_lies(dataset) != self.mirrored.get(dataset, ""):
+                self.mirror(dataset)
+
+    def silver_lies(self, dataset: str) -> str | None:
+        """Where the metadata of a table lies: elsewhere after each commit. Asked before each statement, so not by AWS's
+        own requests.
+        """
+        from ministack.services import glue
+
+        table = glue._tables.get(f"{self.settings.silver_database}/{dataset}") or {}
+        return table.get("Parameters", {}).get("metadata_location")
 
     def mirror(self, dataset: str) -> None:
         """Silver as Redshift's external schema shows it: what changed is copied before a job counts as done."""
         warehouse = f"{self.settings.warehouse_dsn}/{WAREHOUSE}"
         with self.mirroring:
+            lies = self.silver_lies(dataset)
             warehouse_mirror.mirror(
                 self.catalog, self.settings.silver_database, dataset, Path(self.settings.contracts), warehouse
             )
+            if lies:
+                self.mirrored[dataset] = lies

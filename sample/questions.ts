@@ -43,4 +43,11 @@ export const questions: readonly Question[] = [
   },
   topCustomers('open', 3),
   topCustomers('delivered', 10),
+  {
+    path: '/analytics/web/sessions',
+    sql: `
+      select (started_at at time zone 'UTC')::date as session_date, count(*) as sessions,
+        count(*) filter (where has_ordered) as sessions_with_order, sum(events)::bigint as events
+      from sample.web_sessions group by 1 order by 1`,
+  },
 ];

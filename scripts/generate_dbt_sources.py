@@ -32,6 +32,12 @@ HEAD = f"Generated from contracts/*.odcs.yaml. Change those, then: {COMMAND}"
 SQL_NAMES = {"int": "integer", "double": "double precision", "decimal": "numeric"}
 
 
+KEYS = {
+    "_row_hash": "Hash of the row's values: equal rows have one.",
+    "_row_copy": "Which copy of the row it is: where it arrived in the order of the source.",
+}
+
+
 def sources(contracts: list[Contract]) -> dict[str, Any]:
     """The source as dbt's YAML wants it (https://docs.getdbt.com/reference/source-properties)."""
     return {
@@ -123,6 +129,15 @@ def staging(contracts: list[Contract], folder: Path) -> dict[str, Any]:
                         }
                         for each in contract.columns
                     ),
+                    *(
+                        {
+                            "name": name,
+                            "description": f"{{{{ doc('{name[1:]}') }}}}",
+                            "data_type": "varchar(64)",
+                        }
+                        for name in contract.key
+                        if contract.keyless
+                    ),
                     {
                         "name": "_merged_at",
                         "description": "{{ doc('merged_at') }}",
@@ -144,6 +159,8 @@ def reference(contract: Contract, declared: Column) -> str:
 def descriptions(contracts: list[Contract]) -> str:
     """A block for each column (https://docs.getdbt.com/docs/build/documentation#using-docs-blocks)."""
     texts = {"merged_at": "When silver last merged the row."}
+    if any(contract.keyless for contract in contracts):
+        texts |= {name[1:]: text for name, text in KEYS.items()}
     for contract in contracts:
         for each in contract.columns:
             # A renamed column keeps its block, or every model that takes it over would have to change at once.

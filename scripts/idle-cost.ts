@@ -43,7 +43,7 @@ export const prices: readonly Price[] = [
       type === 'AWS::EC2::VPCEndpoint' && VpcEndpointType === 'Interface' ? length(SubnetIds) : 0,
   },
   {
-    what: 'resident merge',
+    what: 'resident jobs',
     unit: 'DPU',
     dollars: 0.44 * HOURS,
     count: (type, { Command, WorkerType, NumberOfWorkers }) =>

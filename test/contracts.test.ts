@@ -46,7 +46,8 @@ const base = (): Document & Record<string, unknown> => ({
 const cases: [name: string, change: (document: ReturnType<typeof base>) => unknown, refusal: RegExp | null][] = [
   ['as it is', () => undefined, null],
   ['every type', (d) => d.schema[0].properties.push(...TYPES), null],
-  ['no key', (d) => d.schema[0].properties.forEach((p) => delete p.primaryKey), /no column has primaryKey: true; mark/],
+  ['no key', (d) => d.schema[0].properties.forEach((p) => delete p.primaryKey), null],
+  ['no columns', (d) => (d.schema[0].properties = []), /properties/],
   ['unknown type', (d) => (d.schema[0].properties[2].physicalType = 'money'), /price.*money.*allowed.*decimal\(p,s\)/],
   ['no type', (d) => delete d.schema[0].properties[2].physicalType, /physicalType/],
   ['type in capitals', (d) => (d.schema[0].properties[0].physicalType = 'VARCHAR(5)'), /VARCHAR\(5\).*allowed/],

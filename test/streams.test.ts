@@ -31,8 +31,8 @@ import { freePort, killAll, scratchFolder, startRun, type Run } from './local-ru
 /**
  * Changes of the source's databases, captured while they happen: PostgreSQL's own log, the local DMS, Firehose with the
  * deployed transform, the resident merge. A run is killed; in the next one the transform is spoiled in three ways and
- * mended, and what became no row is brought back by `npm run ops -- replay`: in the end every row is as if none of that
- * had ever been.
+ * mended, and what became no row is brought back by `npm run ops -- replay`; a table is loaded anew meanwhile
+ * (`npm run ops -- reload`): in the end every row is as if none of that had ever been.
  */
 
 const ROOT = join(__dirname, '..');
@@ -76,9 +76,10 @@ async function errors(prefix: string): Promise<string[]> {
   return keys;
 }
 
-function replay(...more: string[]): { code: number | null; told: string } {
+/** `npm run ops -- <command> --source …`. */
+function ops(command: string, ...more: string[]): { code: number | null; told: string } {
   const tsx = join(ROOT, 'node_modules', 'tsx', 'dist', 'cli.mjs');
-  const args = [tsx, 'scripts/ops.ts', 'replay', '--source', captured.name, '--port', `${port}`, ...more];
+  const args = [tsx, 'scripts/ops.ts', command, '--source', captured.name, '--port', `${port}`, ...more];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
   return { code: status, told: (stdout + stderr).trim() };
 }
@@ -140,7 +141,7 @@ test('killed while changes run, the next run goes on with them', async () => {
   const first = start();
   await first.until(AGE);
   await first.kill();
-  run = start('--exit', '--live', '120');
+  run = start('--exit', '--live', '180');
   await run.until(AGE);
 }, 600_000);
 
@@ -173,14 +174,29 @@ test('what became no row comes back, row by row, whichever way it went wrong', a
   await deploy(platform);
   await pause(3000);
 
-  expect(replay('--dry-run')).toEqual({ code: 0, told: matching(/^[1-9][\d,]* records of .* would be replayed/) });
-  expect(replay()).toEqual({ code: 0, told: matching(/^gathering .*\n[1-9][\d,]* records of .* objects replayed/) });
+  expect(ops('replay', '--dry-run')).toEqual({
+    code: 0,
+    told: matching(/^[1-9][\d,]* records of .* would be replayed/),
+  });
+  expect(ops('replay')).toEqual({
+    code: 0,
+    told: matching(/^gathering .*\n[1-9][\d,]* records of .* objects replayed/),
+  });
   expect(await errors(`${below}/`)).toEqual([]);
   const replayed = (await errors(`replayed/${below}/`)).map((key) => key.split('/')[3]);
   expect(new Set(replayed)).toEqual(new Set(['again', 'iceberg-failed', 'processing-failed']));
   // Until they are in bronze they lie in quarantine alone, and would be gathered again.
-  while (!replay().told.includes('Nothing to replay of ')) await pause(1000);
+  while (!ops('replay').told.includes('Nothing to replay of ')) await pause(1000);
 }, 900_000);
+
+test('a table is loaded anew while its stream runs', () => {
+  const [dataset] = captured.datasets;
+  const { code, told } = ops('reload', '--dataset', dataset);
+  expect({ code, told }).toEqual({ code: 0, told: matching(/ of db:\S+ is taken\nexport \S+ complete\n/) });
+  expect(told).toContain(`load_snapshot ${dataset} (`);
+  expect(told).not.toContain(`load_snapshot ${captured.datasets[1]} (`);
+  expect(told).toMatch(new RegExp(`\n${dataset} loaded anew from snapshot moraine-local-reload-[0-9-]+$`));
+}, 300_000);
 
 test('silver follows the source while changes run, and after them every row is where it belongs', async () => {
   const { code, lines } = await run.ended;

@@ -1,6 +1,7 @@
 {#- What the models take from the contracts, by way of the generated source `silver` (models/sources.yml). -#}
 
-{#- The columns that a dataset's contract declares, for a select list: without bookkeeping, in the contract's order. -#}
+{#- The columns that a dataset's contract declares, for a select list: without bookkeeping, in the contract's order. Of a
+    dataset without a key, silver's key as well (`_row_hash`, `_row_copy`): by it a copy of a row is told from another. -#}
 {#- `relation` is put before each name, for a select from several. While dbt parses, and in unit tests, it has no graph:
     there it is all columns, which in a unit test are those of the model that the rows stand for. -#}
 {% macro contract_columns(dataset, relation=none, more=[]) -%}
@@ -8,7 +9,9 @@
     {%- if graph.sources is not defined -%}
         {{ prefix }}*
     {%- else -%}
-        {%- for name in (contract_source(dataset).columns | list) + more -%}
+        {%- set declared = contract_source(dataset).columns | list -%}
+        {%- set hidden = contract_source(dataset).meta.key | reject('in', declared) | list -%}
+        {%- for name in declared + hidden + more -%}
             {{ prefix }}{{ adapter.quote(name) }}{{ ',\n        ' if not loop.last }}
         {%- endfor -%}
     {%- endif -%}

@@ -20,7 +20,8 @@ Cell = tuple[str, Any]
 class Change:
     """What a source told: `upsert` (values may lack columns), `delete`, or `truncate` (key is None).
 
-    An upsert with `previous_key` moved a row: see `halves`.
+    An upsert with `previous_key` moved a row: see `halves`. `transaction` names the one it was part of, where the
+    source tells (netting.py).
     """
 
     op: str
@@ -28,6 +29,7 @@ class Change:
     key: Key | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     previous_key: Key | None = None
+    transaction: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def halves(change: Change) -> list[Change]:
     if change.previous_key is None:
         return [change]
     arrival = replace(change, position=following(change.position), previous_key=None)
-    return [Change("delete", change.position, change.previous_key), arrival]
+    departure = Change("delete", change.position, change.previous_key, transaction=change.transaction)
+    return [departure, arrival]
 
 
 def of(change: Change, columns: tuple[str, ...]) -> State:

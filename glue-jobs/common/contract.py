@@ -10,6 +10,8 @@ ALLOWED_TYPES = (
     "boolean, int, bigint, double, decimal(p,s) with p to 38, date, timestamp, timestamptz, "
     f"varchar(n) with n from 1 to {MAX_VARCHAR}"
 )
+ROW_KEY = ("_row_hash", "_row_copy")
+"""What stands for the key where the source has none (common/keyless_merge.py)."""
 SPARK_TYPES = {
     "boolean": "boolean",
     "int": "int",
@@ -70,7 +72,7 @@ class Column(BaseModel):
 
 class Contract(BaseModel):
     """A dataset's contract. Times: `freshness_hours` in hours, `retention_days` in days, None when not
-    promised.
+    promised. The key is ROW_KEY where no column is part of one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,12 +88,19 @@ class Contract(BaseModel):
     retention_days: int | None = None
 
     @property
+    def keyless(self) -> bool:
+        """The source's table has no key: it may have equal rows, and each is a row of its own."""
+        return self.key == ROW_KEY
+
+    @property
     def values(self) -> tuple[Column, ...]:
         """The columns that are not part of the key."""
         return tuple(column for column in self.columns if not column.key)
 
     @property
     def key_columns(self) -> tuple[Column, ...]:
-        """The columns of the key, in the key's order."""
+        """The columns by which a source names a row: the key's, in its order; all of them without a key."""
+        if self.keyless:
+            return self.columns
         by_name = {column.name: column for column in self.columns}
         return tuple(by_name[name] for name in self.key)

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from common.contract import ALLOWED_TYPES, Column, Contract, ContractError, is_type
+from common.contract import ALLOWED_TYPES, ROW_KEY, Column, Contract, ContractError, is_type
 
 SUFFIX = ".odcs.yaml"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -102,12 +102,13 @@ def parse(file: str, text: str) -> Contract:
     table = schema[0]
     properties = table.get("properties") or []
     columns = tuple(_column(file, each) for each in properties)
+    if not columns:
+        raise ContractError(f"{file}: the schema has no properties; write a column at least")
     keyed = [each for each in properties if each.get("primaryKey")]
-    if not keyed:
-        raise ContractError(f"{file}: no column has primaryKey: true; mark the column(s) that identify a row")
     keyed.sort(key=lambda each: each.get("primaryKeyPosition") or 1)
     _check_names(file, columns)
-    _check_bucketed(file, next(column for column in columns if column.name == keyed[0]["name"]))
+    if keyed:
+        _check_bucketed(file, next(column for column in columns if column.name == keyed[0]["name"]))
     service_levels = {each.get("property"): each for each in document.get("slaProperties") or []}
     try:
         return Contract(
@@ -117,7 +118,7 @@ def parse(file: str, text: str) -> Contract:
             domain=document.get("domain", ""),
             owner=_owner(document.get("team")),
             columns=columns,
-            key=tuple(each["name"] for each in keyed),
+            key=tuple(each["name"] for each in keyed) or ROW_KEY,
             bucket_count=_bucket_count(file, table),
             freshness_hours=_duration(file, service_levels, "freshness", {"h": 1, "d": 24}),
             retention_days=_duration(file, service_levels, "retention", {"d": 1, "m": 30, "y": 365}),

@@ -12,6 +12,7 @@ from operator import or_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as f
 
+from common import contract
 from common.contract import Contract
 from common.position import EMPTIED, LENGTH, NEVER, PATTERN
 
@@ -47,9 +48,7 @@ def transform(changes: DataFrame, contract: Contract, truncate_floor: str = NEVE
     stamp = f.when(deleted, f.concat("_position", f.lit(EMPTIED))).otherwise(f.col("_position"))
     cells = []
     for column in contract.values:
-        # Rows from before a rename name the column as it was called then.
-        places = [f.coalesce(f.find_in_set(f.lit(name), "_missing"), f.lit(0)) for name in column.names]
-        missing = ~deleted & reduce(or_, [place > 0 for place in places])
+        missing = ~deleted & untold(column)
         # In bronze's own type: an older contract, after a rollback, may declare a narrower one.
         value = f.when(~deleted, f.col(column.name))
         cell = f.when(~missing, f.struct(stamp.alias("stamp"), value.alias("value")))
@@ -80,6 +79,12 @@ def transform(changes: DataFrame, contract: Contract, truncate_floor: str = NEVE
             "_column_positions"
         ),
     )
+
+
+def untold(column: contract.Column) -> Column:
+    """Whether a row of bronze does not carry a column: one from before a rename names it as it was called then."""
+    places = [f.coalesce(f.find_in_set(f.lit(name), "_missing"), f.lit(0)) for name in column.names]
+    return reduce(or_, [place > 0 for place in places])
 
 
 def incomplete(existence: str, stamps: Iterable[str]) -> str:

@@ -22,11 +22,16 @@ AFTER_ALL = 10**19
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-def of_snapshot(spark: SparkSession, bronze: str, given: str, taken_at: datetime, reached: str) -> str:
+def of_snapshot(
+    spark: SparkSession, bronze: str, given: str, taken_at: datetime, reached: str, purged: str
+) -> str:
     """The position of a snapshot's rows: `given` when no stream runs beside it or ever has (epoch 0).
 
     `reached` is the newest position in silver, or empty: a snapshot never falls behind its epoch, or it would change
     nothing any more when a capture is taken away.
+
+    `purged` is the tombstone floor: what was deleted up to there was known long before the snapshot, which must not
+    stay below it, or rows that it has and silver lacks would be too late.
 
     Else it is after the newest place in the log that bronze has of that epoch from a day before the snapshot, or at the
     beginning of the epoch; of two snapshots at one place the newer is newer.
@@ -42,5 +47,6 @@ def of_snapshot(spark: SparkSession, bronze: str, given: str, taken_at: datetime
         .where(f.col("_committed_at") <= f.lit(settled))
     )
     newest = told.agg(f.max("_position")).first()[0]
-    log = position.parse(newest).log if newest else 0
+    places = [position.parse(each) for each in (newest, purged) if each]
+    log = max((place.log for place in places if place.epoch == epoch), default=0)
     return position.make(epoch, log, AFTER_ALL + (taken_at - EPOCH) // timedelta(microseconds=1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.java_gateway import ensure_callback_server_started
@@ -9,19 +10,50 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 CONFLICTS = ("ValidationException", "CommitFailedException", "CommitStateUnknownException")
+ATTEMPTS = 5
 
 
 class Snapshots:
-    """The snapshots of a table as it is now (`spark` reads it anew). Raises when there is no such table."""
+    """The snapshots of a table as it is now (`spark` reads it anew, unless `refresh` is False). Raises when there is no
+    such table.
+    """
 
-    def __init__(self, spark: SparkSession, table: str):
-        spark.catalog.refreshTable(table)
+    def __init__(self, spark: SparkSession, table: str, refresh: bool = True):
+        if refresh:
+            spark.catalog.refreshTable(table)
         self._jvm = spark.sparkContext._jvm
         self._table = self._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
             spark._jsparkSession, table
         )
         snapshot = self._table.currentSnapshot()
         self.current: int | None = snapshot.snapshotId() if snapshot else None
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """The table's own properties."""
+        return dict(self._table.properties())
+
+    @property
+    def manifests(self) -> int:
+        """How many manifests the current snapshot has."""
+        snapshot = self._table.currentSnapshot()
+        return snapshot.allManifests(self._table.io()).size() if snapshot else 0
+
+    def committed_at(self, snapshot_id: int) -> datetime:
+        """When a snapshot was made, by its writer's clock, in UTC."""
+        return datetime.fromtimestamp(self._table.snapshot(snapshot_id).timestampMillis() / 1000, UTC)
+
+    @property
+    def line(self) -> list[int]:
+        """The current snapshot and its ancestors as far as they are kept, newest first."""
+        return list(self._jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestorIds(self._table))
+
+    def mark(self, properties: dict[str, str]) -> None:
+        """Makes a commit that changes no row and carries the properties."""
+        update = self._table.newAppend()
+        for name, value in properties.items():
+            update.set(name, value)
+        update.commit()
 
     def summary(self, snapshot_id: int) -> dict[str, str]:
         """A snapshot's properties: Iceberg's counts, and what jobs wrote."""
@@ -77,6 +109,13 @@ def at_snapshot(spark: SparkSession, table: str, snapshot_id: int) -> DataFrame:
     return spark.read.format("iceberg").option("snapshot-id", snapshot_id).load(table).select(*columns)
 
 
+def newest_with(spark: SparkSession, table: str, name: str) -> int | None:
+    """The newest snapshot in a table's history that has this property. One query: histories are long."""
+    having = f"select snapshot_id from {table}.snapshots where summary['{name}'] is not null"
+    ids = {row.snapshot_id for row in spark.sql(having).collect()}
+    return next((snapshot_id for snapshot_id in Snapshots(spark, table).line if snapshot_id in ids), None)
+
+
 class _Callable:
     """A Python function as java.util.concurrent.Callable; what it raises is kept for Python."""
 
@@ -120,6 +159,18 @@ def is_conflict(error: BaseException) -> bool:
         text += f" {cause.toString()}"
         cause = cause.getCause()
     return any(name in text for name in CONFLICTS)
+
+
+def persist(work: Callable[[], Any], lost: Callable[[], Any] = lambda: None) -> Any:
+    """What `work` gives; when another commit came between, `lost` is called and it is done again, 5 times at most."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return work()
+        except Exception as error:
+            if not is_conflict(error):
+                raise
+            lost()
+    return work()
 
 
 @contextmanager

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
+
+from common.export_deliveries import File
 
 
 def parquet(spark: SparkSession, root: str, folder: str, origin: str) -> DataFrame | None:
@@ -44,8 +47,57 @@ def text(spark: SparkSession, path: str) -> str:
 
 def texts(spark: SparkSession, folder: str, pattern: str) -> DataFrame:
     """The files of a folder whose names match: `file` (its name) and `value` (all its text, unpacked)."""
-    reader = spark.read.option("wholetext", "true").option("pathGlobFilter", pattern)
-    return reader.text(folder).select(f.col("_metadata.file_name").alias("file"), "value")
+    # As an argument: as an option it would be overwritten by the argument's default.
+    found = spark.read.option("pathGlobFilter", pattern).text(folder, wholetext=True)
+    return found.select(f.col("_metadata.file_name").alias("file"), "value")
+
+
+def path(spark: SparkSession, uri: str) -> str:
+    """A path as listings say it."""
+    at = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(uri)
+    return at.getFileSystem(spark._jsc.hadoopConfiguration()).makeQualified(at).toString()
+
+
+def files(spark: SparkSession, root: str) -> list[File]:
+    """Every file below a folder; none when there is no such folder."""
+    at = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(root)
+    system = at.getFileSystem(spark._jsc.hadoopConfiguration())
+    listed = system.listFiles(at, True) if system.exists(at) else None
+    found = []
+    while listed is not None and listed.hasNext():
+        one = listed.next()
+        found.append(File(one.getPath().toString(), one.getLen(), one.getModificationTime() * 1000))
+    return found
+
+
+def md5(spark: SparkSession, path: str) -> str:
+    """The MD5 of a file, 32 hexadecimal digits."""
+    jvm = spark.sparkContext._jvm
+    at = jvm.org.apache.hadoop.fs.Path(path)
+    stream = at.getFileSystem(spark._jsc.hadoopConfiguration()).open(at)
+    try:
+        return jvm.org.apache.commons.codec.digest.DigestUtils.md5Hex(stream)
+    finally:
+        stream.close()
+
+
+def damage(spark: SparkSession, path: str) -> str | None:
+    """Why a file that is packed with gzip can't be unpacked, in one line; None when it can be."""
+    jvm = spark.sparkContext._jvm
+    at = jvm.org.apache.hadoop.fs.Path(path)
+    stream = at.getFileSystem(spark._jsc.hadoopConfiguration()).open(at)
+    try:
+        jvm.org.apache.commons.codec.digest.DigestUtils.md5Hex(jvm.java.util.zip.GZIPInputStream(stream))
+    except Py4JJavaError as error:
+        return str(error.java_exception.toString()).splitlines()[0]
+    finally:
+        stream.close()
+    return None
+
+
+def content(spark: SparkSession, path: str) -> bytes:
+    """The bytes of one file that fits into memory."""
+    return bytes(spark.read.format("binaryFile").load(path).select("content").first()["content"])
 
 
 @contextmanager

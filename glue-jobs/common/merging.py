@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from common import iceberg, moves, progress, quarantine, runs, tables
+from common import crossings, iceberg, keyless_merge, moves, progress, quarantine, runs, tables
 from common.contract import Contract
 from common.fold import fault, transform
 from common.iceberg import Snapshots
@@ -39,6 +39,7 @@ class Batch:
     oldest: str = ""
     newest: str = ""
     newest_committed_at: str = ""
+    keys: crossings.Counts = crossings.Counts()
 
 
 def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapshot: int | None = None) -> dict:
@@ -50,9 +51,9 @@ def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapsho
     contract.
     """
     names = tables.of(environment, dataset.dataset)
-    tables.require_columns(spark, dataset, names.bronze, names.silver)
     result: dict | None = None
     for attempt in range(1, ATTEMPTS + 1):
+        tables.require_columns(spark, dataset, names.bronze, names.silver)
         try:
             done = _merge_once(spark, dataset, names, from_snapshot)
         except Exception as error:
@@ -60,7 +61,7 @@ def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapsho
                 raise
             continue
         result = result or done
-        if progress.read(Snapshots(spark, names.silver)).sound:
+        if _settled(dataset, progress.read(_known(spark, names.silver))):
             break
         from_snapshot = None
     return result or {}
@@ -75,13 +76,22 @@ def increment(spark: SparkSession, bronze: str, start: int | None, end: int) -> 
     return reader.option("start-snapshot-id", start).option("end-snapshot-id", end).load(bronze)
 
 
+def _known(spark: SparkSession, table: str) -> Snapshots:
+    """A table as this merge has read or left it: each time that it is read anew costs the merge two requests."""
+    return Snapshots(spark, table, refresh=False)
+
+
+def _settled(dataset: Contract, done: Progress) -> bool:
+    return done.sound and not (dataset.keyless and done.overtaken)
+
+
 def _merge_once(
     spark: SparkSession, dataset: Contract, names: tables.Tables, from_snapshot: int | None
 ) -> dict:
     done = _sound_times(spark, names.silver)
-    bronze = Snapshots(spark, names.bronze)
+    bronze = _known(spark, names.bronze)
     start = done.consumed if from_snapshot is None else from_snapshot or None
-    if done.sound and (bronze.current is None or bronze.current == start):
+    if _settled(dataset, done) and (bronze.current is None or bronze.current == start):
         return _result(dataset, done, Batch())
     if start is not None and not bronze.descends(start):
         raise ValueError(
@@ -89,7 +99,12 @@ def _merge_once(
             "merge with --from-snapshot 0 to read all of it"
         )
     changes = _changes(spark, dataset, names.bronze, start, bronze.current)
-    batch = _measure(changes)
+    batch = _measure(changes, done)
+    floor = max(done.truncate_floor, batch.truncate)
+    if not dataset.keyless:
+        changes, done = crossings.settle(
+            spark, changes, dataset, (names.bronze, names.silver), start, done, batch.keys, floor
+        )
     absent = _absent_keys(spark, changes, dataset, names.silver, done, batch)
     quarantined = 0
     if absent is not None:
@@ -99,22 +114,36 @@ def _merge_once(
     after = replace(
         done,
         consumed=bronze.current,
-        truncate_floor=max(done.truncate_floor, batch.truncate),
-        applied_floor=max(done.truncate_floor, batch.truncate),
+        truncate_floor=floor,
+        applied_floor=floor,
         merged_at=_next_time(done.merged_at),
         newest_committed_at=max(done.newest_committed_at, batch.newest_committed_at),
         newest_position=max(done.newest_position, batch.newest),
     )
     good = changes.where("_fault is null and _op <> 'truncate'")
     raised = after.truncate_floor if after.truncate_floor > done.applied_floor else ""
-    folded = transform(good, dataset, after.truncate_floor).withColumn("_merged_at", f.lit(after.merged_at))
+    folded = (
+        keyless_merge.transform(
+            good,
+            keyless_merge.base(spark, names.silver, done),
+            dataset,
+            after.truncate_floor,
+            everything=bool(raised) or done.overtaken,
+        )
+        if dataset.keyless
+        else transform(good, dataset, after.truncate_floor)
+    ).withColumn("_merged_at", f.lit(after.merged_at))
     with staged(spark, folded, dataset, names.staging) as staging:
         deleted = spark.table(staging).where("_is_deleted").count()
-        statement = merge_sql(dataset, names.silver, staging, after.merged_at, raised)
+        statement = (
+            keyless_merge.merge_sql(dataset, names.silver, staging, done.tombstone_floor)
+            if dataset.keyless
+            else merge_sql(dataset, names.silver, staging, after.merged_at, raised, done.tombstone_floor)
+        )
         token = {tables.TOKEN: staging}
         with iceberg.settings(spark, SETTINGS):
             iceberg.commit_with(spark, after.properties() | token, lambda: spark.sql(statement))
-        summary = Snapshots(spark, names.silver).find(token) or {}
+        summary = _known(spark, names.silver).find(token) or {}
     if absent is not None:
         absent.unpersist()
     return _result(dataset, after, batch, summary, deleted, quarantined)
@@ -122,12 +151,14 @@ def _merge_once(
 
 def _changes(spark: SparkSession, dataset: Contract, bronze: str, start: int | None, end: int) -> DataFrame:
     """What was appended to bronze, moves split, each change with its `_fault`."""
-    return moves.split(increment(spark, bronze, start, end), dataset).withColumn("_fault", fault(dataset))
+    changes = moves.split(increment(spark, bronze, start, end), dataset)
+    changes = keyless_merge.named(changes, dataset) if dataset.keyless else changes
+    return changes.withColumn("_fault", fault(dataset))
 
 
 def _sound_times(spark: SparkSession, silver: str) -> Progress:
     """Silver's progress, after rows with too old a `_merged_at` (see Progress.restamp) have got a new one."""
-    done = progress.read(Snapshots(spark, silver))
+    done = progress.read(_known(spark, silver))
     for _ in range(ATTEMPTS):
         if not done.restamp:
             break
@@ -141,7 +172,7 @@ def _sound_times(spark: SparkSession, silver: str) -> Progress:
     return done
 
 
-def _measure(changes: DataFrame) -> Batch:
+def _measure(changes: DataFrame, done: Progress) -> Batch:
     good = f.col("_fault").isNull()
     truncate = f.col("_op") == "truncate"
     row = changes.agg(
@@ -151,9 +182,11 @@ def _measure(changes: DataFrame) -> Batch:
         f.min(f.when(good & ~truncate, f.col("_position"))).alias("oldest"),
         f.max(f.when(good, f.col("_position"))).alias("newest"),
         f.max(f.when(good, f.unix_micros("_committed_at"))).alias("at"),
+        *crossings.counts(done),
     ).first()
     at = runs.iso(datetime.fromtimestamp(0, UTC) + timedelta(microseconds=row["at"])) if row["at"] else ""
-    return Batch(row.rows, row.faulty, row.truncate or "", row.oldest or "", row.newest or "", at)
+    keys = crossings.Counts(*row[-len(crossings.Counts._fields) :])
+    return Batch(row.rows, row.faulty, row.truncate or "", row.oldest or "", row.newest or "", at, keys)
 
 
 def _absent_keys(

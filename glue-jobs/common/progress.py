@@ -1,6 +1,6 @@
 """How far silver has come: kept as properties of silver's own commits, so that the two can't part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common import tables
 from common.iceberg import Snapshots
@@ -26,6 +26,15 @@ class Progress:
     newest_committed_at: str = ""
     newest_position: str = NEVER
     restamp: str = ""
+    moved: str = ""
+    """Commit times of transactions that moved rows, in microseconds, comma-separated (crossings.py)."""
+    overtaken: bool = False
+    """Another merge's commit came between the newest one's start and its commit: only tables without a key mind."""
+
+    def with_moved(self, times: list[int], most: int) -> "Progress":
+        """With these transactions besides, of all the newest."""
+        known = {int(at) for at in self.moved.split(",") if at} | set(times)
+        return replace(self, moved=",".join(str(at) for at in sorted(known)[-most:]))
 
     @property
     def sound(self) -> bool:
@@ -43,23 +52,25 @@ class Progress:
             tables.MERGED_AT: self.merged_at,
             tables.NEWEST_COMMITTED_AT: self.newest_committed_at,
             tables.NEWEST_POSITION: self.newest_position,
+            tables.MOVED: self.moved,
         }
         return {name: value for name, value in named.items() if value}
 
 
 def read(silver: Snapshots) -> Progress:
     """The progress in silver's history: the newest commit that carries it, checked against those it didn't
-    know of.
+    know of: commits of other merges, of compactions (which carry nothing), and of purges, which raise the tombstone
+    floor.
     """
     newest: dict[str, str] | None = None
     between: list[dict[str, str]] = []
     for snapshot_id, summary in silver.history():
         if newest is not None and str(snapshot_id) == newest.get(tables.BASE):
             break
-        if newest is not None:
-            between.append(summary)
-        elif tables.CONSUMED in summary:
+        if newest is None and tables.CONSUMED in summary:
             newest = summary
+        else:
+            between.append(summary)
     if newest is None:
         return Progress(base=silver.current)
     highest = {
@@ -77,5 +88,7 @@ def read(silver: Snapshots) -> Progress:
         merged_at=highest[tables.MERGED_AT],
         newest_committed_at=newest.get(tables.NEWEST_COMMITTED_AT, ""),
         newest_position=newest.get(tables.NEWEST_POSITION, NEVER),
+        moved=newest.get(tables.MOVED, ""),
+        overtaken=any(tables.TOKEN in each for each in between),
         restamp=own if newer and int(newest.get("added-records", 0)) else "",
     )

@@ -5,6 +5,8 @@ Rules are the casts, required columns and varchar lengths. Valid values are a ru
 elsewhere.
 """
 
+from collections.abc import Callable
+
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as f
@@ -44,8 +46,16 @@ def extra_columns(contract: Contract, given: list[str]) -> list[str]:
     return [name for name in given if name not in known]
 
 
-def check(rows: DataFrame, contract: Contract, keep: tuple[str, ...] = ()) -> DataFrame:
+def check(
+    rows: DataFrame,
+    contract: Contract,
+    keep: tuple[str, ...] = (),
+    excused: Callable[[Column], SparkColumn] | None = None,
+) -> DataFrame:
     """Casts every row by contract.
+
+    `excused` says of a required column in which rows it may be empty nevertheless (a delete has its key only), by the
+    columns in `keep`; without it in none.
 
     Gives the contract's columns (null where the source lacks one or the cast failed), the columns named in
     `keep`, `_reasons` (null for a good row, else every reason joined by `; `), `_failed` (the first column at
@@ -69,7 +79,16 @@ def check(rows: DataFrame, contract: Contract, keep: tuple[str, ...] = ()) -> Da
         ],
         *[f.lit(None).cast(column.spark_type).alias(column.name) for column in absent],
     )
-    faults = [(column, _fault(column, there[column.name], source[there[column.name]])) for column in present]
+    never = f.lit(False)
+    faults = [
+        (
+            column,
+            _fault(
+                column, there[column.name], source[there[column.name]], excused(column) if excused else never
+            ),
+        )
+        for column in present
+    ]
     reasons = f.concat_ws("; ", *[fault for _, fault in faults])
     failed = f.coalesce(*[f.when(fault.isNotNull(), f.lit(column.name)) for column, fault in faults])
     return typed.select(
@@ -81,7 +100,7 @@ def check(rows: DataFrame, contract: Contract, keep: tuple[str, ...] = ()) -> Da
     )
 
 
-def _fault(column: Column, source_name: str, source: t.DataType) -> SparkColumn:
+def _fault(column: Column, source_name: str, source: t.DataType, excused: SparkColumn) -> SparkColumn:
     """Why a value doesn't do, or null. Reads the raw value and the cast one."""
     raw = f.col(f"_raw.`{source_name}`")
     name = f.lit(column.name)
@@ -93,5 +112,5 @@ def _fault(column: Column, source_name: str, source: t.DataType) -> SparkColumn:
     mismatch = f.concat(name, f.lit(": "), shown, f.lit(f" is not a {column.type}"))
     fault = f.when(raw.isNotNull() & f.col(f"`{column.name}`").isNull(), mismatch)
     if column.required:
-        fault = fault.when(raw.isNull(), f.concat(name, f.lit(": is empty but required")))
+        fault = fault.when(raw.isNull() & ~excused, f.concat(name, f.lit(": is empty but required")))
     return fault

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from pyspark.sql import SparkSession
 
 from common.contract import Contract, ContractError
+from common.iceberg import Snapshots
 
 CATALOG = "lake"
 
@@ -15,6 +16,7 @@ TOMBSTONE_FLOOR = "moraine.tombstone-floor"
 MERGED_AT = "moraine.merged-at"
 NEWEST_COMMITTED_AT = "moraine.newest-committed-at"
 NEWEST_POSITION = "moraine.position"
+MOVED = "moraine.moved-transactions"
 BASE = "moraine.base-snapshot"
 TOKEN = "moraine.merge"
 EXPORT_ID = "moraine.export-id"
@@ -22,6 +24,13 @@ DATASET = "moraine.dataset"
 COUNTS = "moraine.counts"
 CONTRACT_VERSION = "moraine.contract-version"
 """Of a table: the version of the contract that it was last brought to (lambdas/shared/tables.ts)."""
+
+
+RESERVED_UNTIL = "moraine.reserved-until"
+"""Of silver: the resident merge leaves the table alone until then (ISO 8601), so that a compaction can end."""
+
+PURGES = "moraine.purges"
+"""Of silver: the tombstone floor that it got last, and when (ISO 8601), with a space between."""
 
 
 class Tables(NamedTuple):
@@ -45,7 +54,7 @@ def of(environment: str, dataset: str) -> Tables:
 
 
 def require_columns(spark: SparkSession, contract: Contract, *tables: str) -> None:
-    """Raises ContractError when a table of the dataset lacks a column of the contract: after a rollback to one
+    """Reads the tables anew. Raises ContractError when one lacks a column of the contract: after a rollback to one
     that has a column's former name.
     """
     for table in tables:
@@ -61,11 +70,9 @@ def require_columns(spark: SparkSession, contract: Contract, *tables: str) -> No
 
 
 def is_of_version(spark: SparkSession, contract: Contract, environment: str) -> bool:
-    """Whether bronze and silver were last brought to this version of the contract; true of tables that tell none."""
+    """Whether bronze and silver, read anew, were last brought to this version of the contract; true of tables that tell
+    none.
+    """
     names = of(environment, contract.dataset)
-    for table in names[:2]:
-        spark.catalog.refreshTable(table)
-    told = [
-        spark.sql(f"show tblproperties {table}").where(f"key = '{CONTRACT_VERSION}'") for table in names[:2]
-    ]
-    return all(row.value == contract.version for each in told for row in each.collect())
+    tables = (Snapshots(spark, table) for table in (names.bronze, names.silver))
+    return all(each.properties.get(CONTRACT_VERSION, contract.version) == contract.version for each in tables)

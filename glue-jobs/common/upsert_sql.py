@@ -8,12 +8,18 @@ from common.position import EMPTIED, LENGTH, NEVER
 
 
 def merge_sql(
-    contract: Contract, silver: str, staging: str, merged_at: str, truncate_floor: str = NEVER
+    contract: Contract,
+    silver: str,
+    staging: str,
+    merged_at: str,
+    truncate_floor: str = NEVER,
+    tombstone_floor: str = NEVER,
 ) -> str:
     """MERGE INTO silver. `merged_at` is ISO text in UTC, which the staging table has too, as `_merged_at`.
 
     Pass the truncate floor only when the batch raises it: then every row of silver is joined with it, which
-    reads and may rewrite the whole table. A row that the batch doesn't change is left alone.
+    reads and may rewrite the whole table. A row that the batch doesn't change is left alone, and none is inserted at or
+    below the tombstone floor (see `unless_purged`).
     """
     source, target = _Side("s"), _Side("t")
     # Not as a literal: Spark would compile the statement anew for each merge.
@@ -23,7 +29,7 @@ def merge_sql(
     statement = f"""
 merge into {silver} t using {staging} s on {" and ".join(f"t.`{name}` = s.`{name}`" for name in contract.key)}
 when matched and {_changes(contract, source, target)} then update set {_sets(contract, source, target, stamp)}
-when not matched then insert ({_list(inserted)}, `_merged_at`)
+when not matched{unless_purged(tombstone_floor)} then insert ({_list(inserted)}, `_merged_at`)
   values ({", ".join(f"s.`{name}`" for name in inserted)}, {stamp})"""
     if truncate_floor != NEVER:
         floor = _Floor(truncate_floor)
@@ -32,6 +38,13 @@ when not matched by source and {_changes(contract, floor, target)} then update s
             _sets(contract, floor, target, f"timestamp'{merged_at}'")
         }"""
     return statement
+
+
+def unless_purged(tombstone_floor: str) -> str:
+    """SQL: of the changes at or below the floor only those came here whose tombstone was there when the merge began. If
+    it was purged since, the change would bring a deleted row back.
+    """
+    return f" and s.`_position` > '{tombstone_floor}'" if tombstone_floor != NEVER else ""
 
 
 class _Side:

@@ -3,7 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../shared/document-client';
 import { readEnv, text, type Variables } from '../shared/env';
-import { bare, databaseSource, exportFolder, startedExport, type StartedExport } from '../shared/export';
+import { bare, databaseSource, exportFolder, onlyWanted, startedExport, type StartedExport } from '../shared/export';
 import { log } from '../shared/log';
 import { parse } from '../shared/parse';
 import { platform, type Platform } from '../shared/platform';
@@ -44,7 +44,7 @@ export interface CheckedExport extends StartedExport {
 }
 
 /**
- * Says whether an export is complete, and gives the tables of the source then, and those that RDS left out. An empty
+ * Says whether an export is complete, and gives the tables that were wanted then, and those that RDS left out. An empty
  * table may have no Parquet file; `load_snapshot` knows whether that can be.
  * @throws Error when the export failed, or landed nothing though RDS says that it did.
  */
@@ -53,7 +53,7 @@ export const makeHandler =
   async (event: unknown): Promise<CheckedExport> => {
     const config = readEnv(environment, deps.env);
     const started = parse('check-export', startedExport, event);
-    const source = databaseSource(deps.platform(), started.source);
+    const source = onlyWanted(databaseSource(deps.platform(), started.source), started);
     const record = (status: 'running' | 'complete' | 'failed') =>
       recordExport({ client: deps.runs, table: config.RUNS_TABLE }, { ...started, status }, deps.now());
 

@@ -1,5 +1,6 @@
 import type { Contract } from '../shared/contract';
 import type { Platform } from '../shared/platform';
+import { datasetsOf } from '../shared/source';
 import { jobRecords, lastPublish, type JobRecord, type RunRecords } from '../shared/run-records';
 
 /** How fresh a dataset is. */
@@ -21,7 +22,9 @@ export interface Health {
 
 /** The health of all datasets. Something that is late or has never come makes the whole `stale`. */
 export async function readHealth(platform: Platform, runs: RunRecords, now: Date): Promise<Health> {
-  const collected = new Set(platform.sources.flatMap((s) => (s.kind === 'collector' ? [s.dataset] : [])));
+  const collected = new Set(
+    platform.sources.flatMap((s) => (s.kind === 'collector' || s.kind === 'kafka' ? datasetsOf(s) : [])),
+  );
   const datasets = await Promise.all(
     platform.contracts.map(async (contract) =>
       datasetHealth(contract, asOf(await jobRecords(runs, contract.dataset), collected.has(contract.dataset)), now),
@@ -45,7 +48,7 @@ export function datasetHealth(contract: Contract, time: Date | undefined, now: D
 /**
  * The newest time that the records vouch for: of what was merged, the newest commit; of a load (of a snapshot, of an
  * API's pages), when it was taken, for an unchanged source commits nothing new. What a load brought counts once a merge
- * has ended after it: until then it is in bronze only. A collector's events come when they come: there, a merge that
+ * has ended after it: until then it is in bronze only. A collector's events, and Kafka's messages, come when they come: there, a merge that
  * found none vouches for its own time.
  */
 export function asOf(records: readonly JobRecord[], collected: boolean): Date | undefined {

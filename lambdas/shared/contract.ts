@@ -11,6 +11,9 @@ const TYPES = 'boolean, int, bigint, double, decimal(p,s), date, timestamp, time
 /** Longest string that Redshift reads from an Iceberg table, in bytes. */
 const MAX_LENGTH = 16384;
 
+/** What stands for the key of a dataset whose source has none (`glue-jobs/common/keyless_merge.py`). */
+export const ROW_KEY = ['_row_hash', '_row_copy'] as const;
+
 /** One column of a dataset. */
 export interface Column {
   readonly name: string;
@@ -37,7 +40,7 @@ export interface Contract {
   readonly domain: string;
   readonly owner: string;
   readonly columns: readonly Column[];
-  /** Names of the key's columns, in order. */
+  /** Names of the key's columns, in order; `ROW_KEY` where no column is part of one. */
   readonly key: readonly string[];
   /** Buckets of the silver table. Default 16. */
   readonly bucketCount: number;
@@ -46,6 +49,9 @@ export interface Contract {
   /** Days for which rows are to be kept. Declared; nothing enforces it yet. */
   readonly retentionDays?: number;
 }
+
+/** Whether the source's table has no key: it may have equal rows, and each is a row of its own. */
+export const isKeyless = ({ key }: Pick<Contract, 'key'>): boolean => key[0] === ROW_KEY[0];
 
 const custom = z.array(z.object({ property: z.string(), value: z.unknown() })).default([]);
 
@@ -105,9 +111,6 @@ export function parseContract(file: string, yaml: unknown): Contract {
     .filter((p) => p.primaryKey)
     .sort((a, b) => (a.primaryKeyPosition ?? 1) - (b.primaryKeyPosition ?? 1))
     .map((p) => p.name);
-  if (key.length === 0) {
-    throw new Error(`${file}: no column has primaryKey: true; mark the column(s) that identify a row`);
-  }
   const columns = table.properties.map((p) => parseColumn(file, p));
   checkColumns(file, columns, key[0]);
   return {
@@ -117,7 +120,7 @@ export function parseContract(file: string, yaml: unknown): Contract {
     domain: parsed.data.domain,
     owner: parsed.data.team?.name ?? '',
     columns,
-    key,
+    key: key.length > 0 ? key : ROW_KEY,
     bucketCount: bucketCount(file, table.customProperties),
     freshnessHours: duration(file, parsed.data.slaProperties, 'freshness', { h: 1, d: 24 }),
     retentionDays: duration(file, parsed.data.slaProperties, 'retention', { d: 1, m: 30, y: 365 }),
@@ -125,7 +128,7 @@ export function parseContract(file: string, yaml: unknown): Contract {
 }
 
 /** @throws Error when a name means two columns, or silver could not be bucketed by the key's first column. */
-function checkColumns(file: string, columns: readonly Column[], first: string): void {
+function checkColumns(file: string, columns: readonly Column[], first: string | undefined): void {
   const seen = new Set<string>();
   for (const { name, type } of columns) {
     if (seen.has(name)) throw new Error(`${file}: column ${JSON.stringify(name)} is declared twice; remove one`);

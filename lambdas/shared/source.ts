@@ -1,7 +1,11 @@
 import { checkCollectorSource, type CollectorSource } from './collector-source';
+import { checkEventExportSource, type EventExportSource } from './event-export-source';
+import { checkKafkaSource, type KafkaSource } from './kafka-source';
 import { checkRestSource, type RestSource } from './rest-source';
+import type { SessionsSource } from './sessions-source';
 
 export type { CollectorSource } from './collector-source';
+export type { EventExportSource } from './event-export-source';
 
 /**
  * A database that is loaded from its snapshot exports, from the stream of its changes, or from both.
@@ -33,7 +37,10 @@ export interface ChangeCapture {
   readonly epoch?: number;
 }
 
-export type Source = DatabaseSource | CollectorSource | RestSource;
+export type Source = DatabaseSource | CollectorSource | RestSource | KafkaSource | EventExportSource | SessionsSource;
+
+/** A source whose rows are computed from another dataset, once that is in silver. */
+export const isDerived = (source: Source): source is SessionsSource => source.kind === 'sessions';
 
 /** A database whose snapshots are exported and loaded: the loader knows the types of PostgreSQL's exports only. */
 export const isExported = (source: Source): source is DatabaseSource =>
@@ -53,15 +60,21 @@ export function datasetsOf(source: Source): readonly string[] {
     case 'database':
       return source.datasets;
     case 'collector':
+    case 'event_export':
+    case 'sessions':
       return [source.dataset];
     case 'rest':
       return source.resources.map(({ dataset }) => dataset);
+    case 'kafka':
+      return source.topics.map(({ dataset }) => dataset);
   }
 }
 
 /** The datasets that arrive as they happen, not only when the pipeline fetches them. */
 export const streamedDatasets = (sources: readonly Source[]): string[] =>
-  sources.filter((source) => isCaptured(source) || source.kind === 'collector').flatMap(datasetsOf);
+  sources
+    .filter((source) => isCaptured(source) || source.kind === 'collector' || source.kind === 'kafka')
+    .flatMap(datasetsOf);
 
 /**
  * Sources as declared, checked against the contracts.
@@ -72,6 +85,8 @@ export function checkSources(sources: readonly Source[], datasets: readonly stri
   for (const source of sources) {
     if (source.kind === 'rest') checkRestSource(source);
     if (source.kind === 'collector') checkCollectorSource(source);
+    if (source.kind === 'kafka') checkKafkaSource(source);
+    if (source.kind === 'event_export') checkEventExportSource(source);
     for (const dataset of datasetsOf(source)) {
       if (!datasets.includes(dataset)) {
         throw new Error(

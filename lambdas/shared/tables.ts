@@ -1,4 +1,4 @@
-import type { ColumnType, Contract } from './contract';
+import { isKeyless, type ColumnType, type Contract } from './contract';
 
 /** A type as Iceberg's specification spells it. The only nested one in use is `map<string,string>`. */
 export type IcebergType = string;
@@ -76,13 +76,17 @@ export function bronzeTable(contract: Contract): TableDeclaration {
   };
 }
 
-/** `silver.<dataset>`: one row for each key as it is now, bucketed by the first key column, merged on read. */
+/**
+ * `silver.<dataset>`: one row for each key as it is now, bucketed by the first key column, merged on read. Without a key,
+ * one for each copy of a row.
+ */
 export function silverTable(contract: Contract): TableDeclaration {
   return {
     layer: 'silver',
     name: contract.dataset,
     columns: [
       ...contractColumns(contract),
+      ...(isKeyless(contract) ? ROW_KEY_COLUMNS : []),
       column('_position', 'string', 'Position of the newest change to the row.'),
       column('_is_deleted', 'boolean', 'The row is a tombstone.'),
       column('_incomplete', 'boolean', 'Some column of the living row has never been told.'),
@@ -152,3 +156,8 @@ const contractColumns = (contract: Contract): TableColumn[] =>
   }));
 
 const column = (name: string, type: IcebergType, doc: string): TableColumn => ({ name, type, doc, previousNames: [] });
+
+const ROW_KEY_COLUMNS: readonly TableColumn[] = [
+  column('_row_hash', 'string', 'Hash of the row’s values, which stands for a key together with _row_copy.'),
+  column('_row_copy', 'string', 'Where this copy of the row arrived, or, with a - behind it, where one left.'),
+];

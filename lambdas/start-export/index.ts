@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { copyPrefix, database, databaseIdentifier, type Database } from '../shared/database';
 import { documentClient } from '../shared/document-client';
 import { json, readEnv, text, type Variables } from '../shared/env';
-import { bare, databaseSource, exportTarget, type StartedExport } from '../shared/export';
+import { bare, databaseSource, exportTarget, onlyWanted, wantedExport, type StartedExport } from '../shared/export';
 import { log } from '../shared/log';
 import { parse } from '../shared/parse';
 import { platform, type Platform } from '../shared/platform';
@@ -12,7 +12,7 @@ import { snapshotPosition } from '../shared/position';
 import { recordExport } from '../shared/run-records';
 import { epochOf, isCaptured } from '../shared/source';
 import { copyOf, deleteOtherCopies } from './copy';
-import { exportId, newest, snapshotsOf, type Snapshot } from './snapshot';
+import { exportId, named, newest, snapshotsOf, type Snapshot } from './snapshot';
 import { choose, start, tasksOf, type ExportTarget, type Task } from './task';
 
 const environment = {
@@ -35,24 +35,28 @@ export interface Deps {
 }
 
 /**
- * Exports the newest snapshot of a source to the landing bucket, once: asked again, it answers with the same export.
+ * Exports the newest snapshot of a source, or the one that is named, to the landing bucket: all of the source's tables, or
+ * those that are named. Once: asked again, it answers with the same export.
  * A snapshot that another account shares is copied first. The answer is `queued`, with what it `waitsFor`, until the
  * copy is made and RDS has room for one more export: ask again then.
- * @throws Error when the source is unknown, has no database here, or has no snapshot yet.
+ * @throws Error when the source is unknown, has no database here, has no snapshot yet, or not the one or the table named.
  * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html
  */
 export const makeHandler =
   (deps: Deps) =>
   async (event: unknown): Promise<StartedExport & Omit<Task, 'id'>> => {
     const config = readEnv(environment, deps.env);
-    const request = parse('start-export', z.object({ source: z.string() }), event);
+    const wanted = parse('start-export', wantedExport, event);
     const platform = deps.platform();
-    const source = databaseSource(platform, request.source);
+    const source = onlyWanted(databaseSource(platform, wanted.source), wanted);
     const from = config.DATABASES[source.name] as Database | undefined;
     if (!from) throw new Error(`Source ${source.name} has no database here; name it in config/ under databases`);
 
     const kind = from.snapshotsFrom === undefined ? config.SNAPSHOT_TYPE : 'shared';
-    const snapshot = newest(await snapshotsOf(deps.rds, from, kind));
+    const snapshot =
+      wanted.snapshot === undefined
+        ? newest(await snapshotsOf(deps.rds, from, kind))
+        : named(wanted.snapshot, await snapshotsOf(deps.rds, from, kind === 'shared' ? kind : 'any'));
     if (!snapshot) throw noSnapshot(from, kind);
     const tables = source.datasets.map((dataset) => exportTarget(source, dataset));
     const id = exportId(snapshot, tables);
@@ -69,7 +73,7 @@ export const makeHandler =
         : await exportOnce(deps.rds, id, { ...target, snapshot });
     const { status, waitsFor } = task;
     const started = {
-      source: source.name,
+      ...wanted,
       exportId: task.id,
       snapshotId: snapshot.id,
       position: snapshotPosition(snapshot.created, isCaptured(source) ? epochOf(source) : undefined),

@@ -70,6 +70,17 @@ export function newest(snapshots: readonly Snapshot[]): Snapshot | undefined {
     .at(0);
 }
 
+/** The snapshot of that identifier. @throws Error when there is none, or it is not ready. */
+export function named(id: string, snapshots: readonly Snapshot[]): Snapshot {
+  const found = snapshots.find((one) => one.id === id);
+  if (found?.status === 'available') return found;
+  const ready = snapshots.filter(({ status }) => status === 'available').map((one) => one.id);
+  throw new Error(
+    `Snapshot ${JSON.stringify(id)} ${found ? `is ${found.status}` : 'is none of this database'}: ` +
+      `available are ${ready.slice(-5).join(', ') || 'none'}`,
+  );
+}
+
 /**
  * The export task's identifier: the same for the same snapshot and the same tables, so that asking twice starts one.
  * RDS allows 60 letters, digits and hyphens, a letter first, no hyphen last, no two in a row.

@@ -38,7 +38,7 @@ export function movedFrom(reader: Reader, { data, 'before-image': before }: DmsR
 }
 
 /** What `cast` gives, as text that the merge reads by the column's type (`glue-jobs/common/casts.py`). */
-function asText(type: ColumnType, json: string): string {
+export function asText(type: ColumnType, json: string): string {
   if (type.name === 'timestamp' || type.name === 'timestamptz') return timeText(type.name, BigInt(json));
   return json.startsWith('"') ? (JSON.parse(json) as string) : json;
 }

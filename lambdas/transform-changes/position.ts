@@ -36,8 +36,10 @@ const lsn = (high: string, low: string): bigint => (BigInt(`0x${high}`) << 32n) 
 const larger = (one: bigint, other: bigint): bigint => (one > other ? one : other);
 
 /**
- * A record's position: the log position, and twice its number in the transaction, for an upsert that moves a row takes
- * the next ordinal too. What DMS loads (`load`) is older than every change of the epoch.
+ * A record's position: the log position, and twice its number in the transaction; of an insert one more. So a row that
+ * comes to a key has an odd ordinal, for of a row that moves the merge makes a delete here and an upsert at the next one:
+ * by that the merge tells which of two rows stays on a key (`glue-jobs/common/netting.py`). What DMS loads (`load`) is
+ * older than every change of the epoch.
  * @throws Error when the record does not tell where it stands.
  */
 export function positionOf(source: DatabaseSource, metadata: Metadata): string {
@@ -54,7 +56,11 @@ export function positionOf(source: DatabaseSource, metadata: Metadata): string {
   if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0) {
     throw new Error(`transaction-record-id is ${shown(id)}; a whole number from 0 is understood`);
   }
-  return formatPosition({ epoch, log: number(parts), ordinal: 2n * BigInt(id) });
+  return formatPosition({
+    epoch,
+    log: number(parts),
+    ordinal: 2n * BigInt(id) + (metadata.operation === 'insert' ? 1n : 0n),
+  });
 }
 
 const shown = (value: unknown): string => (value === undefined ? 'missing' : JSON.stringify(value).slice(0, 60));

@@ -1,9 +1,11 @@
 import { bronzeRow, quarantineRow, type Taking } from '../shared/bronze-row';
 import { micros } from '../shared/cast';
 import { absence, readColumns, type Fault, type Reader, type Values } from '../shared/columns';
+import { isKeyless } from '../shared/contract';
 import type { Outcome, StreamRecord } from '../shared/firehose';
 import { form } from './form';
 import { keyOf, movedFrom } from './key';
+import { rowChange } from './keyless';
 import { positionOf } from './position';
 import type { DmsRecord, Metadata } from './record';
 import { isOwn, readerOf, type Route } from './route';
@@ -31,10 +33,16 @@ export function toRow(route: Route, arrival: Arrival, to: Taking): Outcome {
   const position = positionOf(route.source, metadata);
   const reject = (fault: Fault): Outcome => rejected(reader, arrival, fault, position, to);
   if (!reader) return reject(unrouted(route, metadata));
-  const values = valuesOf(reader, arrival.record);
-  if ('reason' in values) return reject(values);
   const { dataset } = reader.contract;
   const about = { dataset, position, origin: arrival.origin, committedAt: committedAt(metadata) };
+  if (isKeyless(reader.contract)) {
+    const change = rowChange(reader, arrival.record);
+    if ('reason' in change) return reject(change);
+    const op = metadata.operation === 'delete' ? 'delete' : 'upsert';
+    return bronzeRow({ ...about, op, missing: [], previousKey: change.previous }, change.values, to);
+  }
+  const values = valuesOf(reader, arrival.record);
+  if ('reason' in values) return reject(values);
   if (metadata.operation === 'delete') return bronzeRow({ ...about, op: 'delete', missing: [] }, values, to);
   const previousKey = movedFrom(reader, arrival.record);
   if (previousKey !== null && typeof previousKey === 'object') return reject(previousKey);

@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
 import { replayFunctionName } from '../../lambdas/shared/replay';
-import { credentials } from '../../local/parts';
 import { SetupError } from '../../local/toolchain';
+import { clientOf, reason } from './target';
 import { parseReplay, type Wanted } from './wanted';
 
 export { USAGE } from './wanted';
@@ -71,9 +71,10 @@ const range = ({ since, until }: Wanted['request']): string =>
   `${since ? ` from ${since}` : ''}${until ? ` until ${until}` : ''}`;
 
 /** Calls the function of the environment, and says in one line why it can't be called. */
-function caller({ environment, region, account, endpoint }: Wanted): Call {
+function caller(wanted: Wanted): Call {
+  const { environment, region, account, endpoint } = wanted;
   const FunctionName = replayFunctionName(environment);
-  const client = new LambdaClient({ region, ...(endpoint && { endpoint, credentials }) });
+  const client = new LambdaClient(clientOf(wanted));
   const where = `in account ${account ?? 'of these credentials'}, region ${region ?? 'of these credentials'}`;
   const failed = (why: string): never => {
     throw new SetupError(`Not everything was replayed: ${why}. What was is marked: run the command again`);
@@ -88,13 +89,10 @@ function caller({ environment, region, account, endpoint }: Wanted): Call {
       return failed((told as { errorMessage?: string } | null)?.errorMessage ?? FunctionError);
     } catch (error) {
       if (error instanceof SetupError) throw error;
-      const { name, message, code } = error as Error & { code?: string };
-      if (name === 'ResourceNotFoundException')
+      if ((error as Error).name === 'ResourceNotFoundException')
         return failed(`there is no ${FunctionName} ${where}; deploy ${environment}`);
-      if (endpoint && code === 'ECONNREFUSED') {
-        return failed(`nobody answers on ${endpoint}; start npm run local, and give its --port here`);
-      }
-      return failed(`${FunctionName} ${where}: ${name}: ${message.split('\n')[0]}`);
+      const why = reason(error, wanted);
+      return failed(endpoint ? why : `${FunctionName} ${where}: ${why}`);
     }
   };
 }

@@ -5,7 +5,7 @@ import { typeOf, valuesOf, type Mapped } from './types';
 /** A table that the platform can take, as its contract: the file's text, and what is worth saying. */
 export interface Written {
   readonly text: string;
-  /** What somebody has to know of a column: the remark, and the column as `table.column`. */
+  /** What somebody has to know of a column: the remark, and the column as `table.column`, or the table. */
   readonly remarks: readonly { readonly remark: string; readonly column: string }[];
 }
 
@@ -31,7 +31,8 @@ export function unfit(table: CatalogueTable, source: string): string | undefined
   if (kind === 'partitioned') return `table ${name} is partitioned, which the load does not know yet`;
   const misnamed = columns.find((column) => !NAME.test(column.name) || column.name.length > 63);
   if (misnamed) return `table ${name}: column ${JSON.stringify(misnamed.name)}: ${naming}; rename it`;
-  if (key.length === 0) return `table ${name} has no primary key, and the merge needs one; give it one`;
+  if (columns.every((column) => !typeOf(column))) return `table ${name} has no column that a contract can have`;
+  if (key.length === 0) return undefined;
   const keyed = key.map((one) => columns.find((column) => column.name === one) as CatalogueColumn);
   const binary = keyed.find((column) => !typeOf(column));
   if (binary)
@@ -53,6 +54,12 @@ export function contractOf(table: CatalogueTable, source: string): Written {
     const remark = type ? type.remark : `${column.type} is binary, which no contract has: left out of the contract`;
     return remark ? [{ remark, column: `${name}.${column.name}` }] : [];
   });
+  if (key.length === 0) {
+    remarks.push({
+      remark: 'no primary key: equal rows are rows of their own; a stream of its changes needs replica identity full',
+      column: name,
+    });
+  }
   const buckets = Math.min(1024, 2 ** Math.ceil(Math.log2(Math.max(1, table.bytes / BYTES_OF_A_BUCKET))));
   const document = {
     apiVersion: 'v3.1.0',
@@ -70,7 +77,10 @@ export function contractOf(table: CatalogueTable, source: string): Written {
         name,
         logicalType: 'object',
         physicalType: 'table',
-        description: `One row for each ${key.join(', ')}.`,
+        description:
+          key.length > 0
+            ? `One row for each ${key.join(', ')}.`
+            : 'Rows without a key: equal rows are rows of their own.',
         ...(buckets > BUCKETS && { customProperties: [{ property: 'bucketCount', value: buckets }] }),
         properties: mapped.flatMap(({ column, type }) => (type ? [property(table, column, type)] : [])),
       },

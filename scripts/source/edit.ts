@@ -63,9 +63,11 @@ export function withDatabase(text: string, name: string, instance: string): stri
   return append(file, databases, databases.properties, `${name}: { instance: '${instance}' }`);
 }
 
-/** An environment without a single database and API. @throws NoPlace likewise */
+/** An environment without a single database, API and Kafka cluster. @throws NoPlace likewise */
 export function withoutSources(text: string): string {
-  return ['databases', 'apis'].reduce((before, field) => {
+  const environment = exported(parse(text), ts.isObjectLiteralExpression);
+  const optional = environment && member(environment, 'kafka') ? ['kafka'] : [];
+  return ['databases', 'apis', ...optional].reduce((before, field) => {
     const { pos, end } = entries(parse(before), field);
     return `${before.slice(0, pos)} {}${before.slice(end)}`;
   }, text);

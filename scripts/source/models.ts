@@ -43,9 +43,10 @@ select * from final
 
 function yaml(dataset: Dataset): string {
   const { name, columns, key } = dataset;
+  const hidden = key.filter((each) => !columns.includes(each));
   const model = {
     name: `fct_${name}`,
-    description: `Every column of contracts/${name}.odcs.yaml.\nGrain: one row for each ${key.join(', ')}, as it is now.\n`,
+    description: `Every column of contracts/${name}.odcs.yaml.\nGrain: ${hidden.length > 0 ? 'one row for each row' : `one row for each ${key.join(', ')}`}, as it is now.\n`,
     config: { meta: { reconciles: name } },
     data_tests: [
       {
@@ -55,6 +56,11 @@ function yaml(dataset: Dataset): string {
     ],
     columns: [
       ...columns.map((column) => ({ name: column, description: `{{ doc('${name}__${column}') }}` })),
+      ...hidden.map((column) => ({
+        name: column,
+        data_type: 'varchar(64)',
+        description: `{{ doc('${column.slice(1)}') }}`,
+      })),
       { name: '_merged_at', data_type: 'timestamptz', description: "{{ doc('merged_at') }}" },
     ],
   };

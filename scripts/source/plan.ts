@@ -1,4 +1,5 @@
 import type { CatalogueTable } from './catalogue';
+import { ROW_KEY } from '../../lambdas/shared/contract';
 import { contractOf, unfit } from './contract';
 import { constantOf, NoPlace, withDatabase, withSource } from './edit';
 import { modelsOf } from './models';
@@ -66,7 +67,10 @@ export function planDatabase(
     for (const { remark, column } of contract.remarks) remarks.set(remark, [...(remarks.get(remark) ?? []), column]);
     const columns = table.columns.filter((column) => typeOf(column)).map((column) => column.name);
     files[`contracts/${table.name}.odcs.yaml`] = contract.text;
-    Object.assign(files, modelsOf({ name: table.name, source: name, columns, key: table.key }));
+    Object.assign(
+      files,
+      modelsOf({ name: table.name, source: name, columns, key: table.key.length > 0 ? table.key : ROW_KEY }),
+    );
   }
   const taken = Object.keys(files).filter((path) => read(path) !== undefined);
   if (!wanted.force) refusals.push(...taken.map((path) => `${path} is there already; --force replaces it`));

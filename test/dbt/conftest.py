@@ -1,6 +1,7 @@
 """Fixtures: dbt as a command, a real PostgreSQL, and silver tables in it."""
 
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from dbt_runner import DBT, Run, Warehouse, make_silver, run, server  # noqa: E402
+from dbt_runner import DBT, Run, Warehouse, make_silver, preloaded, run, server  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs() -> Iterator[None]:
+    """dbt is imported once. A socket's path may have about a hundred characters, pytest's folders have more."""
+    with tempfile.TemporaryDirectory(prefix="dbt-") as folder, preloaded(Path(folder)):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,25 @@ def rate(rate_date: str, currency: str, value: str, **values: Any) -> dict[str, 
     }
 
 
+def web_session(session_id: str, **values: Any) -> dict[str, Any]:
+    """A visit that keeps its contract; `values` replace columns."""
+    return {
+        "session_id": session_id,
+        "started_at": NOON,
+        "ended_at": NOON,
+        "events": 1,
+        "page_views": 1,
+        "searches": 0,
+        "baskets": 0,
+        "first_page": None,
+        "last_page": None,
+        "customer_id": None,
+        "order_id": None,
+        "has_ordered": False,
+        **values,
+    }
+
+
 def event(event_id: str, **values: Any) -> dict[str, Any]:
     """An event that keeps its contract; `values` replace columns."""
     return {

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DBT = ROOT / "dbt"
 BIN = Path(sys.executable).parent
+PROGRAMS = [BIN]
 # Dummy values: nothing listens there, and compiling must not mind.
 REDSHIFT = {
     "DBT_TARGET": "redshift",
@@ -165,9 +166,29 @@ def make_silver(warehouse: Warehouse) -> None:
         warehouse.sql(f"create table silver.{table['name']} ({', '.join(columns + BOOKKEEPING)})")
 
 
+@contextmanager
+def preloaded(folder: Path) -> Iterator[None]:
+    """Lets `run` use a dbt that is imported already (preloaded.py), in a folder with a short path."""
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("preloaded.py")), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+    try:
+        assert process.stdout.readline() == "ready\n", "dbt could not be imported; its reason is above"
+        PROGRAMS.insert(0, folder)
+        yield
+    finally:
+        PROGRAMS.remove(folder)
+        process.stdin.close()
+        process.wait(timeout=30)
+
+
 def run(command: str, folder: Path, environment: dict[str, str], project: Path = DBT) -> Run:
-    """Runs a shell command in dbt/ with the interpreter's own folder first on the path."""
-    process = start(command, folder, environment, project)
+    """Runs a shell command in dbt/ with the folders of `PROGRAMS` first on the path."""
+    process = start(command, folder, environment, project, PROGRAMS)
     try:
         output, _ = process.communicate(timeout=300)
     except BaseException:
@@ -184,7 +205,11 @@ def build(warehouse: Warehouse, folder: Path, instead: str | None = None) -> Run
 
 
 def start(
-    command: str, folder: Path, environment: dict[str, str], project: Path = DBT
+    command: str,
+    folder: Path,
+    environment: dict[str, str],
+    project: Path = DBT,
+    programs: Sequence[Path] = (BIN,),
 ) -> subprocess.Popen[str]:
     """The same, without waiting for its end; `kill` ends dbt itself, when the command is no more than that."""
     return subprocess.Popen(
@@ -195,7 +220,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
             "HOME": str(folder),
             "DBT_TARGET_PATH": str(folder / "target"),
             "DBT_LOG_PATH": str(folder / "logs"),

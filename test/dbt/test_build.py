@@ -226,7 +226,7 @@ def test_a_warehouse_without_rows_is_built(new_warehouse: Callable[..., Warehous
 def test_unit_tests_pass(warehouse: Warehouse, built: Run, dbt: Callable[..., Run]) -> None:
     done = dbt("test --select test_type:unit", warehouse.environment)
     assert done.code == 0, done.output
-    assert len(done.results()) == 10
+    assert len(done.results()) == 11
 
 
 def test_broken_rules_of_a_contract_are_told_and_leave_gold_as_it_was(

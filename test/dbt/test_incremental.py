@@ -8,12 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from dbt_rows import customer, event, item, order, product, rate
+from dbt_rows import customer, event, item, order, product, rate, web_session
 from dbt_runner import Run, Warehouse, start
 
 pytestmark = pytest.mark.sample
 
-FACTS = ("fct_orders", "fct_order_items", "fct_web_events", "fct_exchange_rates")
+FACTS = ("fct_orders", "fct_order_items", "fct_web_events", "fct_web_sessions", "fct_exchange_rates")
 
 
 def merged(number: int) -> str:
@@ -156,6 +156,7 @@ def change(warehouse: Warehouse, chance: random.Random, at: str) -> None:
         "order_items": lambda n: item(n, chance.randint(1, 3), product_id=chance.randint(0, 6)),
         "exchange_rates": lambda n: rate(day(), chance.choice(["USD", "CHF"]), f"1.{chance.randint(1, 9)}"),
         "web_events": lambda n: event(str(n), page_url=chance.choice([None, "/"])),
+        "web_sessions": lambda n: web_session(str(n), first_page=chance.choice([None, "/"])),
     }
     for dataset, make in makers.items():
         for number in chance.sample(range(20), 6):

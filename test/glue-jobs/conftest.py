@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
+JARS = ("iceberg-spark-runtime-*.jar", "*kafka*.jar", "commons-pool2-*.jar")
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +24,7 @@ def spark(tmp_path_factory):
     jars = Path(os.environ.get("MORAINE_JARS", ROOT / ".cache" / "jars"))
     folder = tmp_path_factory.mktemp("spark")
     settings = {
-        "spark.jars": ",".join(sorted(str(jar) for jar in jars.glob("iceberg-spark-runtime-*.jar"))),
+        "spark.jars": ",".join(str(jar) for kind in JARS for jar in sorted(jars.glob(kind))),
         "spark.driver.memory": "2g",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.host": "127.0.0.1",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.algebra import Change
-from common.contract import Contract
+from common.contract import ROW_KEY, Contract
 from common.contract_file import parse
 from common.tables import of
 
@@ -77,8 +77,9 @@ def fresh_silver(lake: Lake) -> None:
     """Silver without rows or history."""
     buckets = f"bucket({lake.contract.bucket_count}, {lake.contract.key[0]})"
     lake.spark.sql(f"drop table if exists {lake.silver} purge")
+    row_key = "".join(f"{name} string, " for name in ROW_KEY if lake.contract.keyless)
     lake.spark.sql(
-        f"create table {lake.silver} ({_columns(lake.contract)}, {BOOKKEEPING['silver']}) using iceberg "
+        f"create table {lake.silver} ({_columns(lake.contract)}, {row_key}{BOOKKEEPING['silver']}) using iceberg "
         f"partitioned by ({buckets}) tblproperties ({SILVER_PROPERTIES})"
     )
 
@@ -87,7 +88,7 @@ def _columns(contract: Contract) -> str:
     return ", ".join(f"`{column.name}` {column.spark_type}" for column in contract.columns)
 
 
-def contract_text(dataset: str, columns: list[tuple], buckets: int = 4) -> str:
+def contract_text(dataset: str, columns: list[tuple], buckets: int = 2) -> str:
     """YAML of a contract; a column is (name, physical type, 'key' | 'required' | '')."""
     lines = [f"id: {dataset}", "version: 1.0.0", "schema:", f"  - name: {dataset}"]
     lines += [
@@ -103,7 +104,7 @@ def contract_text(dataset: str, columns: list[tuple], buckets: int = 4) -> str:
     return "\n".join(lines)
 
 
-def contract_of(dataset: str, columns: list[tuple], buckets: int = 4) -> Contract:
+def contract_of(dataset: str, columns: list[tuple], buckets: int = 2) -> Contract:
     return parse(f"contracts/{dataset}.odcs.yaml", contract_text(dataset, columns, buckets))
 
 
@@ -116,12 +117,17 @@ def row_of(contract: Contract, change: Change, origin: str = "test") -> dict:
         **{name: change.values.get(name) for name in names},
         "_op": change.op,
         "_position": change.position,
-        "_committed_at": START + timedelta(seconds=1),
+        "_committed_at": committed_at(change),
         "_ingested_at": START,
         "_missing": ",".join(missing) or None,
         "_origin": origin,
         "_previous_key": previous_key(contract, change),
     }
+
+
+def committed_at(change: Change) -> datetime:
+    """A time for each transaction; of changes that tell none, for each place in the log."""
+    return START + timedelta(seconds=int(change.transaction or change.position.split(".")[1]))
 
 
 def previous_key(contract: Contract, change: Change) -> str | None:

@@ -132,7 +132,7 @@ def test_numbers_reach_silver_as_they_are_meant_and_texts_that_are_cut_stop_noth
         '"code": "USD", "rate": 5e-05, "ticket": 9007199254740993, "note": "cut \\ud83d"}',
         '"code": "CHF", "rate": 1E2, "ticket": 7.0, "note": 1.10}',
     )
-    page = ", ".join(f'{{"when": {{"day": "2026-01-01"}}, {row}' for row in rows)
+    page = ",\n".join(f'{{"when": {{"day": "2026-01-01"}}, {row}' for row in rows)
     result = runs.load(runs.land(1, f'\ufeff{{"rows": [{page}]}}', records=2))
     assert (result["bronze_rows"], result["quarantined"]) == (2, 0)
     merge(runs.lake.spark, contract_of("fares", columns), ENVIRONMENT)

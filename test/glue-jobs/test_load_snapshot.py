@@ -9,8 +9,10 @@ import load_snapshot as job
 import pytest
 from lakes import ENVIRONMENT, append, contract_of, contract_text, row_of, silver
 
+from common import tables
 from common.algebra import Change
 from common.contract import ContractError
+from common.iceberg import Snapshots
 from common.merging import merge
 from common.position import make
 
@@ -342,6 +344,17 @@ def test_of_two_snapshots_at_one_place_of_a_quiet_stream_the_newer_wins(loader):
     stream(loader.lake, (10, 1, "1.75"))
     merge(loader.lake.spark, CONTRACT, ENVIRONMENT)
     assert alive(loader) == {1: "1.75", 3: "3.00"}
+
+
+def test_beside_a_quiet_stream_a_snapshot_is_not_below_the_tombstone_floor(loader):
+    stream(loader.lake, (10, 1, "1.00"), (20, 2, "2.00"))
+    merge(loader.lake.spark, CONTRACT, ENVIRONMENT)
+    floor = {tables.TOMBSTONE_FLOOR: make(1, 20)}
+    Snapshots(loader.lake.spark, loader.lake.silver).mark(floor)
+    loader.committed_at = "2026-03-01T06:00:00Z"
+    result = loader.run("e1", make(1, 0), [(1, "1.00", None), (2, "2.00", None), (3, "3.00", None)])
+    assert result["position"] > make(1, 20)
+    assert alive(loader) == {1: "1.00", 2: "2.00", 3: "3.00"}
 
 
 def test_when_the_capture_is_taken_away_snapshots_go_on(loader):

@@ -101,6 +101,6 @@ def test_counts_and_bookkeeping(make_lake):
     third = merge(lake.spark, SIMPLE, ENVIRONMENT)
     assert (third["bronze_rows"], third["changed"], third["inserted"], third["deleted"]) == (1, 1, 0, 0)
     assert second["position"] == make(0, 2)
-    assert second["newest_committed_at"] == "2026-01-01T00:00:01.000000+00:00"
+    assert second["newest_committed_at"] == "2026-01-01T00:00:02.000000+00:00"
     times = {row.id: row["_merged_at"].replace(tzinfo=UTC) for row in lake.rows(lake.silver)}
     assert times[1] == times[2] == times[4] < times[3]

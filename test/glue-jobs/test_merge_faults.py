@@ -197,6 +197,28 @@ def purge(lake, through: str) -> None:
     iceberg.commit_with(lake.spark, properties, lambda: lake.spark.sql(statement))
 
 
+def test_a_purge_while_a_merge_is_under_way_brings_no_deleted_row_back(lake, monkeypatch):
+    append(lake, [full(1, 1), Change("delete", p(3), (1,)), full(1, 2)])
+    run(lake)
+    done = read(Snapshots(lake.spark, lake.silver))
+    iceberg.commit_with(
+        lake.spark,
+        {**done.properties(), tables.TOMBSTONE_FLOOR: p(3)},
+        lambda: lake.spark.sql(f"update {lake.silver} set a = a where id = 2"),
+    )
+    append(lake, [full(2, 1), full(5, 2, a=7)])
+    commit = iceberg.commit_with
+
+    def purge_first(spark, properties, work):
+        monkeypatch.setattr(iceberg, "commit_with", commit)
+        purge(lake, p(3))
+        commit(spark, properties, work)
+
+    monkeypatch.setattr(iceberg, "commit_with", purge_first)
+    run(lake)
+    assert {key: value["a"] for key, (value, *_) in silver(lake).items()} == {(2,): 7}
+
+
 def test_a_change_below_the_tombstone_floor_for_an_absent_key_is_too_late(lake, monkeypatch):
     append(lake, [full(1, 1), Change("delete", p(3), (1,)), full(1, 2)])
     run(lake)

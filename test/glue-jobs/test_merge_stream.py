@@ -1,12 +1,16 @@
 """The merge as a resident job: what arrives while it runs is merged, and one dataset's trouble is not the others'."""
 
 import threading
+from collections import Counter
 
+import merge as merge_job
 import merge_stream as job
 import pytest
 from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
 
+from common import compaction, iceberg, progress
 from common.algebra import Change
+from common.iceberg import Snapshots
 from common.position import make
 
 COLUMNS = [("id", "bigint", "key"), ("note", "varchar(9)", "")]
@@ -40,10 +44,10 @@ def test_what_arrives_while_it_runs_is_merged(lakes, tmp_path):
     append(lakes["notes"], [upsert(1, 1, "old"), upsert(1, 2, "stays")])
     arrive = threading.Timer(4, lambda: append(lakes["notes"], [upsert(2, 1, "new"), upsert(3, 3, "came")]))
     arrive.start()
-    result = run(lakes, tmp_path, "notes,letters", 15)
+    result = run(lakes, tmp_path, "notes,letters", 6)
     arrive.join()
     assert notes(lakes["notes"]) == {1: "new", 2: "stays", 3: "came"}
-    assert result["batches"] == 2 and result["failures"] == 0 and result["rounds"] > 2
+    assert result["batches"] == 2 and result["failures"] == 0 and result["rounds"] >= 2
 
 
 def test_a_dataset_that_cannot_be_merged_does_not_hold_up_the_others_and_is_told_in_the_end(lakes, tmp_path):
@@ -54,6 +58,58 @@ def test_a_dataset_that_cannot_be_merged_does_not_hold_up_the_others_and_is_told
     assert notes(lakes["letters"]) == {1: "a"}
 
 
+def test_tables_are_merged_side_by_side_each_with_its_own_progress(lakes, tmp_path, monkeypatch):
+    """Both are about to commit at the same time, or the barrier breaks."""
+    together, commit, busy, at_once = threading.Barrier(2, timeout=60), iceberg.commit_with, Counter(), []
+
+    def meet(spark, properties, work):
+        together.wait()
+        commit(spark, properties, work)
+
+    def look(self, environment):
+        name = self.contract.dataset
+        busy[name] += 1
+        at_once.append(busy[name])
+        try:
+            return stock(self, environment)
+        finally:
+            busy[name] -= 1
+
+    stock = job.Follower.look
+    monkeypatch.setattr(iceberg, "commit_with", meet)
+    monkeypatch.setattr(job.Follower, "look", look)
+    append(lakes["notes"], [upsert(7, 1, "a")])
+    append(lakes["letters"], [upsert(8, 1, "b"), upsert(9, 2, "c")])
+    result = run(lakes, tmp_path, "notes,letters", 1, parallel="4")
+    assert result["batches"] == 2 and set(at_once) == {1}
+    assert [notes(lakes[name]) for name in lakes] == [{1: "a"}, {1: "b", 2: "c"}]
+    for lake, newest in zip(lakes.values(), (7, 9), strict=True):
+        done = progress.read(Snapshots(lake.spark, lake.silver))
+        assert done.consumed == Snapshots(lake.spark, lake.bronze).current
+        assert done.newest_position == make(1, newest)
+
+
+def test_what_merges_have_left_in_small_files_is_compacted(lakes, tmp_path, monkeypatch):
+    monkeypatch.setattr(compaction, "MANY_FILES", 1)
+    lake = lakes["notes"]
+    for number in range(1, 7):
+        append(lake, [upsert(number, 1, f"v{number}")])
+        run(lakes, tmp_path, "notes", 0.01)
+    # Six merges leave eleven.
+    assert compaction.files(Snapshots(lake.spark, lake.silver)) < 6
+    assert notes(lake) == {1: "v6"}
+
+
+def test_a_table_that_a_compaction_has_reserved_waits(lakes, tmp_path):
+    until = {"notes": "2999-01-01", "letters": "2020-01-01"}
+    for name, lake in lakes.items():
+        properties = f"'moraine.reserved-until' = '{until[name]}T00:00:00+00:00'"
+        lake.spark.sql(f"alter table {lake.silver} set tblproperties ({properties})")
+        append(lake, [upsert(1, 1, "a")])
+    run(lakes, tmp_path, "notes,letters", 1)
+    assert [notes(lakes[name]) for name in lakes] == [{}, {1: "a"}]
+
+
 def test_a_table_of_a_newer_contract_ends_the_run_before_it_merges_anything(lakes, tmp_path):
     table = lakes["notes"].silver
     lakes["notes"].spark.sql(f"alter table {table} set tblproperties ('moraine.contract-version' = '1.1.0')")
@@ -61,3 +117,33 @@ def test_a_table_of_a_newer_contract_ends_the_run_before_it_merges_anything(lake
     result = run(lakes, tmp_path, "notes,letters", 60)
     assert result["outdated"] == "notes" and result["rounds"] == 0
     assert notes(lakes["notes"]) == {}
+
+
+def test_one_run_of_the_merge_takes_several_datasets_and_names_those_that_failed(lakes, tmp_path):
+    for name, lake in lakes.items():
+        append(lake, [upsert(1, 1, name)])
+    argv = [
+        "--env",
+        ENVIRONMENT,
+        "--run-id",
+        "r",
+        "--contracts",
+        str(tmp_path),
+        "--datasets",
+        "notes,letters",
+    ]
+    results = merge_job.main(argv, lakes["notes"].spark)
+    assert {name: result["changed"] for name, result in results.items()} == {"notes": 1, "letters": 1}
+    assert [notes(lakes[name]) for name in lakes] == [{1: "notes"}, {1: "letters"}]
+    lakes["notes"].spark.sql(f"drop table {lakes['notes'].silver}")
+    append(lakes["letters"], [upsert(2, 1, "again")])
+    with pytest.raises(RuntimeError, match="^not merged: notes "):
+        merge_job.main(argv, lakes["notes"].spark)
+    assert notes(lakes["letters"]) == {1: "again"}
+
+
+def test_a_snapshot_to_begin_from_goes_with_one_dataset(tmp_path, capsys):
+    argv = ["--env", ENVIRONMENT, "--run-id", "r", "--contracts", str(tmp_path), "--datasets", "a,b"]
+    with pytest.raises(SystemExit):
+        merge_job.main([*argv, "--from-snapshot", "0"])
+    assert "give it with --dataset" in capsys.readouterr().err

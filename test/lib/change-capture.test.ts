@@ -1,5 +1,6 @@
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { replicationSettings, tableMappings } from '../../lib/capture-settings';
 import { environment as environmentOf } from '../../config';
 import { parseEnvironment } from '../../config/environment';
 import type { ChangeCapture, DatabaseSource, Source } from '../../lambdas/shared/source';
@@ -207,4 +208,16 @@ test('without capture there is nothing of it', () => {
   const types = resources(one).map(({ resource }) => resource.Type);
   expect(types.filter((type) => /^AWS::(DMS|Kinesis)::|^Custom::Replication/.test(type))).toEqual([]);
   expect(JSON.stringify(one.templates)).not.toMatch(/kinesis-streams|dms-vpc-role/);
+});
+
+test('a table without a key tells whole rows, and needs no key to be spread by', () => {
+  const source = { kind: 'database', name: 'shop', engine: 'postgres', database: 'shop', schema: 'sales' } as const;
+  const captured = { ...source, datasets: ['carts', 'visits'], capture: {} };
+  const keysOf = (keyless: string[]) =>
+    JSON.stringify(tableMappings(captured, keyless)).match(/(?<="partition-key-type":")[a-z-]+/g);
+  expect(keysOf([])).toEqual(['primary-key', 'primary-key']);
+  expect(keysOf(['visits'])).toEqual(['primary-key', 'schema-table']);
+  expect([false, true].map((keyless) => replicationSettings(keyless).BeforeImageSettings.ColumnFilter)).toEqual([
+    ...['pk-only', 'all'],
+  ]);
 });

@@ -2,6 +2,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { environment as environmentOf } from '../../config';
+import { datasetsOf } from '../../lambdas/shared/source';
 import { AlarmTopic } from '../../lib/alarms';
 import type { Basis } from '../../lib/basis';
 import { readDeclarations } from '../../lib/declarations';
@@ -176,7 +177,7 @@ describe('RestApi', () => {
 describe('SparkJobs', () => {
   test('run on Glue 5.1 with the sizes of the environment', () => {
     const jobs = of('Transformation', 'prod');
-    for (const name of ['load_snapshot', 'load_landing', 'merge']) {
+    for (const name of ['load_snapshot', 'load_landing', 'merge', 'derive_sessions']) {
       jobs.hasResourceProperties('AWS::Glue::Job', {
         Name: `moraine-prod-${name}`,
         Command: { Name: 'glueetl' },
@@ -233,12 +234,45 @@ describe('SparkJobs', () => {
     of('Serving', 'prod').resourceCountIs('AWS::Scheduler::Schedule', 0);
   });
 
-  test('without micro-batches there is no resident job', () => {
+  test('without micro-batches there is no resident merge', () => {
     expect(
       of('Transformation', 'dev').findResources('AWS::Glue::Job', {
-        Properties: { Command: { Name: 'gluestreaming' } },
+        Properties: { Command: { Name: 'gluestreaming' }, Name: 'moraine-dev-merge_stream' },
       }),
     ).toEqual({});
+  });
+
+  test('all tables are maintained once a day, once an hour beside a resident merge, or as often as said', () => {
+    const microBatches = { everySeconds: 5, workerType: 'G.1X', workers: 2 } as const;
+    const cases = [
+      [{}, 'rate(1 day)', '48'],
+      [{ spark: { ...environmentOf('prod').spark, microBatches } }, 'rate(1 hour)', '6'],
+      [{ maintenance: { everyHours: 6, keepHours: 100, tombstoneDays: 90 } }, 'rate(6 hours)', '100'],
+    ] as const;
+    for (const [environment, rate, hours] of cases) {
+      const template = Template.fromJSON(synthesize('prod', environment).templates.Transformation);
+      template.hasResourceProperties('AWS::Glue::Job', {
+        Name: 'moraine-prod-maintain',
+        DefaultArguments: Match.objectLike({
+          '--datasets': sources.flatMap(datasetsOf).join(','),
+          '--keep-hours': hours,
+          '--tombstone-days': 'maintenance' in environment ? '90' : '30',
+        }),
+        ExecutionProperty: { MaxConcurrentRuns: 1 },
+        JobRunQueuingEnabled: false,
+      });
+      template.hasResourceProperties('AWS::Scheduler::Schedule', {
+        Description: 'Moraine prod: maintenance of the tables',
+        ScheduleExpression: rate,
+      });
+    }
+  });
+
+  test('the maintenance writes bronze and silver, and reads nothing else of the lake', () => {
+    const maintainer = allowedTo('SparkJobsMaintainRole', 'Transformation').join('\n');
+    expect(maintainer).toMatch(/s3:DeleteObject on .*dev_bronze/);
+    expect(maintainer).toMatch(/glue:UpdateTable on .*dev_silver/);
+    expect(maintainer).not.toMatch(/dev_(quarantine|staging)|glue:(Create|Delete)Table/);
   });
 
   test('a snapshot load merges first, so it may do all that a merge may', () => {
@@ -284,11 +318,17 @@ describe('Warehouse', () => {
 describe('Pipeline', () => {
   test('maps over the sources, and builds gold only when all have arrived', () => {
     const { States, StartAt, QueryLanguage } = definition();
-    expect([StartAt, QueryLanguage]).toEqual(['Each source', 'JSONata']);
+    expect([StartAt, QueryLanguage]).toEqual(['Are sources named?', 'JSONata']);
+    const all = at(States, 'All sources', 'Output', 'branches') as { source: string }[];
+    expect(all.map(({ source }) => source)).toEqual(sources.map(({ name }) => name));
+    expect(at(States, 'All sources', 'Next')).toBe('Each source');
     expect(States['Each source']).toMatchObject({ Type: 'Map', Next: 'Did all arrive?' });
     // Exports that wait for room must not keep an API or a stream waiting.
     expect(States['Each source']).not.toHaveProperty('MaxConcurrency');
-    expect(States['Did all arrive?']).toMatchObject({ Choices: [{ Next: 'Sources failed' }], Default: 'Build gold' });
+    const failed = [{ Next: 'Sources failed' }];
+    expect(States['Did all arrive?']).toMatchObject({ Choices: failed, Default: 'Each derived dataset' });
+    expect(States['Each derived dataset']).toMatchObject({ Type: 'Map', Next: 'Was all derived?' });
+    expect(States['Was all derived?']).toMatchObject({ Choices: failed, Default: 'Build gold' });
     expect(States['Build gold']).toMatchObject({ Next: 'Publish aggregates' });
   });
 
@@ -300,6 +340,18 @@ describe('Pipeline', () => {
       expect(task.Retry).toHaveLength(1);
       expect(task.TimeoutSeconds ?? task.Arguments?.Timeout).toBeGreaterThan(0);
     }
+  });
+
+  test('what is derived comes after all that it may be derived from, each dataset before its merge', () => {
+    const { States } = definition();
+    const all = at(States, 'All sources', 'Output', 'branches') as { wayIn: string }[];
+    expect(all.map(({ wayIn }) => wayIn)).toContain('derive');
+    expect(at(States, 'Each source', 'Items')).toContain("[wayIn != 'derive']");
+    expect(at(States, 'Each source', 'Output')).toContain("[wayIn = 'derive'].datasets");
+    expect(at(States, 'Each derived dataset', 'Items')).toBe('{% $states.input.derived %}');
+    const each = at(States, 'Each derived dataset', 'ItemProcessor', 'States') as Record<string, State>;
+    expect(each).toMatchObject({ 'Derive sessions': { Next: 'Merge derived' }, 'Merge derived': { End: true } });
+    for (const task of tasksOf(each)) expect(at(task, 'Catch', 0, 'Output')).toContain("'failed'");
   });
 
   test('asks again for an export that is queued, and counts tables that it skipped as failed', () => {

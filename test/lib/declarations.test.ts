@@ -63,6 +63,7 @@ const write = (path: string, text: string) => {
 };
 const environment = (databases: Environment['databases'] = { shop: { instance: 'shop-1' } }) => ({
   ...environmentOf('dev'),
+  kafka: {},
   databases,
   apis: {},
 });
@@ -97,13 +98,6 @@ describe('one line says what is wrong and what to do', () => {
   const at = 'dbt/models/marts/carts_by_state.yml: model carts_by_state: endpoint';
 
   test.each<{ name: string; change: () => unknown; message: string }>([
-    {
-      name: 'a contract without a key',
-      change: () => {
-        write('contracts/carts.odcs.yaml', CONTRACT.replace(', primaryKey: true', ''));
-      },
-      message: 'contracts/carts.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row',
-    },
     {
       name: 'a contract that is no YAML',
       change: () => {
@@ -171,6 +165,26 @@ describe('one line says what is wrong and what to do', () => {
   ])('$name', ({ change, message }) => {
     change();
     expect(() => read()).toThrow(message);
+  });
+
+  test.each<[string, Source]>([
+    ['kind is collector', { kind: 'collector', name: 'shop', dataset: 'carts' }],
+    ['engine is "mysql"', { ...shop, engine: 'mysql', schema: 'shop', capture: {} }],
+  ])('a contract without a key, where %s', (of, source) => {
+    write('contracts/carts.odcs.yaml', CONTRACT.replace(', primaryKey: true', ''));
+    expect(read().contracts[0].key).toEqual(['_row_hash', '_row_copy']);
+    const capture = {
+      secretArn: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-AbCdEf',
+      certificateArn: 'arn:aws:dms:eu-central-1:111122223333:cert:RDS',
+    };
+    const { databases } = parseEnvironment('config/dev.ts', {
+      ...environmentOf('dev'),
+      databases: source.kind === 'database' ? { shop: { instance: 'shop-1', capture } } : {},
+    });
+    expect(() => read({ sources: [source], environment: environment(databases) })).toThrow(
+      'contracts/carts.odcs.yaml: no column has primaryKey: true; mark the column(s) that identify a row: only tables of ' +
+        `PostgreSQL may have no key, for of source shop (${of}) a row that comes twice looks like two equal rows`,
+    );
   });
 
   test('a source that names an unknown dataset', () => {
@@ -298,6 +312,7 @@ describe('one line says what is wrong and what to do', () => {
   ])('%s', (_, source, capture, message) => {
     const { databases } = parseEnvironment('config/dev.ts', {
       ...environmentOf('dev'),
+      kafka: {},
       databases: { shop: { instance: 'shop-1', capture } },
     });
     const change = () => read({ sources: [source as Source], environment: environment(databases) });
@@ -309,6 +324,7 @@ describe('one line says what is wrong and what to do', () => {
     const capture = 'capture' in source ? { secretArn, certificateArn } : undefined;
     const { databases } = parseEnvironment('config/dev.ts', {
       ...environmentOf('dev'),
+      kafka: {},
       databases: { shop: { instance: 'shop-1', capture } },
     });
     expect(read({ sources: [source], environment: environment(databases) }).sources).toEqual([source]);

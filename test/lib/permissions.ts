@@ -86,6 +86,20 @@ export const EVERY_RESOURCE: readonly Exception[] = [
     ],
   },
   {
+    why: "Glue makes its interface in the VPC, beside Kafka's brokers",
+    who: /^Transformation\/SparkJobsStream/,
+    actions: [
+      'ec2:CreateNetworkInterface',
+      'ec2:DeleteNetworkInterface',
+      'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeRouteTables',
+      'ec2:DescribeSecurityGroups',
+      'ec2:DescribeSubnets',
+      'ec2:DescribeVpcAttribute',
+      'ec2:DescribeVpcEndpoints',
+    ],
+  },
+  {
     why: "in a key's own policy the asterisk is the key",
     who: /^Foundation\/Key/,
     actions: [

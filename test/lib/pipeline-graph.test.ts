@@ -21,6 +21,15 @@ const office: Source = {
   })),
 };
 const clicks: Source = { kind: 'collector', name: 'clicks', dataset: 'clicks' };
+const visits: Source = {
+  kind: 'sessions',
+  name: 'visits',
+  dataset: 'visits',
+  events: 'clicks',
+  visitor: ['person'],
+  time: 'happened_at',
+  columns: {},
+};
 
 test.each<{ name: string; sources: Source[]; graph: Branch[] }>([
   {
@@ -65,6 +74,11 @@ test.each<{ name: string; sources: Source[]; graph: Branch[] }>([
     name: 'a collector is there already, and merged',
     sources: [clicks],
     graph: [{ source: 'clicks', wayIn: 'stream', datasets: [{ source: 'clicks', dataset: 'clicks' }] }],
+  },
+  {
+    name: 'sessions are derived',
+    sources: [visits],
+    graph: [{ source: 'visits', wayIn: 'derive', datasets: [{ source: 'visits', dataset: 'visits' }] }],
   },
   {
     name: 'sources keep the order in which they are declared',

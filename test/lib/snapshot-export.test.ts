@@ -52,11 +52,12 @@ function allowed(database: Environment['databases'][string], snapshotType: Envir
 const rds = (resource: string, account = '111122223333') => `arn:aws:rds:eu-central-1:${account}:${resource}`;
 const TASKS = 'rds:DescribeExportTasks on *';
 
-test('an instance: its automated snapshots only', () => {
+test('an instance: its automated snapshots, and those that are taken to load tables anew', () => {
   expect(allowed({ instance: 'shop' })).toEqual([
     `rds:DescribeDBSnapshots on ${rds('db:shop')}`,
     `rds:DescribeDBSnapshots on ${rds('snapshot:*')}`,
     TASKS,
+    `rds:StartExportTask on ${rds('snapshot:moraine-dev-reload-*')}`,
     `rds:StartExportTask on ${rds('snapshot:rds:shop-*')}`,
   ]);
 });
@@ -68,6 +69,7 @@ test('a cluster, with a key of its own: its automated snapshots, and grants on t
     `rds:DescribeDBClusterSnapshots on ${rds('cluster-snapshot:*')}`,
     `rds:DescribeDBClusterSnapshots on ${rds('cluster:shop')}`,
     TASKS,
+    `rds:StartExportTask on ${rds('cluster-snapshot:moraine-dev-reload-*')}`,
     `rds:StartExportTask on ${rds('cluster-snapshot:rds:shop-*')}`,
   ]);
 });

@@ -16,5 +16,6 @@ export const STATEFUL: Record<string, (string | number)[] | undefined> = {
   'AWS::RedshiftServerless::Namespace': ['KmsKeyId'],
   'AWS::RedshiftServerless::Workgroup': undefined,
   'AWS::SecretsManager::Secret': ['KmsKeyId'],
+  'AWS::MSK::ServerlessCluster': undefined,
   'AWS::Kinesis::Stream': ['StreamEncryption', 'KeyId'],
 };

@@ -46,11 +46,15 @@ export function synthesis(name: string): Synthesis {
   return one;
 }
 
-/** Synthesizes an environment as `npm run synth` does: with the flags of `cdk.json`, without credentials. */
+/**
+ * Synthesizes an environment as `npm run synth` does: with the flags of `cdk.json`, without credentials.
+ * @param declarations the folder with `contracts/` and `dbt/models/`; the repo by default
+ */
 export function synthesize(
   name: string,
   overrides: Partial<Environment> = {},
   declared: readonly Source[] = sources,
+  declarations?: string,
 ): Synthesis {
   const root = join(__dirname, '..', '..');
   const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
@@ -58,7 +62,8 @@ export function synthesize(
   outputs.push(outdir);
   const app = new App({ context, outdir });
   const environment = { ...environmentOf(name), ...overrides };
-  const stage = new PlatformStage(app, { environment, platform: readDeclarations({ environment, sources: declared }) });
+  const platform = readDeclarations({ environment, sources: declared, root: declarations });
+  const stage = new PlatformStage(app, { environment, platform });
   const assembly = app.synth().getNestedAssembly(stage.artifactId);
   const stacks = stage.node.children.filter((child) => Stack.isStack(child));
   const templates = stacks.map((stack) => [

@@ -91,8 +91,10 @@ def role(name: str, *allowed: tuple[list[str], str]) -> dict:
     }
 
 
-def template(tables: list[str], kind: str = "cdc", objects: dict | None = None, **kinesis) -> dict:
-    """The stack; `kinesis` are further KinesisSettings."""
+def template(
+    tables: list[str], kind: str = "cdc", objects: dict | None = None, before: str = "pk-only", **kinesis
+) -> dict:
+    """The stack; `before` is of which columns before-images are, `kinesis` are further KinesisSettings."""
     rules = [
         {
             "rule-type": "selection",
@@ -191,7 +193,7 @@ def template(tables: list[str], kind: str = "cdc", objects: dict | None = None, 
                         "BeforeImageSettings": {
                             "EnableBeforeImage": True,
                             "FieldName": "before-image",
-                            "ColumnFilter": "pk-only",
+                            "ColumnFilter": before,
                         }
                     },
                     "ComputeConfig": {"MaxCapacityUnits": 2, "ReplicationSubnetGroupId": {"Ref": "Subnets"}},

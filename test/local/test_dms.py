@@ -118,6 +118,63 @@ def test_changes_as_dms_writes_them(captured, source):
     assert all(each["metadata"]["partition-key-type"] == "task-id" for each in control)
 
 
+def test_rows_that_swap_their_keys_are_two_updates_of_one_transaction(captured, source):
+    # PostgreSQL takes no deferrable key as a table's replica identity.
+    capture = captured(
+        """create table seats (id int primary key deferrable initially deferred, name text);
+        alter table seats replica identity full;
+        insert into seats values (1, 'one'), (2, 'two')""",
+        ["seats"],
+    )
+    capture.start()
+    source.execute("update seats set id = 3 - id")
+    with source.transaction():
+        source.execute("insert into seats values (2, 'new')")
+        source.execute("update seats set id = 3 where name = 'one'")
+    found = sorted(capture.changes(), key=lambda each: each["metadata"]["stream-position"])
+    assert [(*brief(each)[1:], each.get("before-image")) for each in found] == [
+        ("update", {"id": 2, "name": "one"}, {"id": 1}),
+        ("update", {"id": 1, "name": "two"}, {"id": 2}),
+        ("insert", {"id": 2, "name": "new"}, None),
+        ("update", {"id": 3, "name": "one"}, {"id": 2}),
+    ]
+    told = [each["metadata"] for each in found]
+    assert [each["transaction-record-id"] for each in told] == [1, 2, 1, 2]
+    for first, second in (told[:2], told[2:]):
+        assert first["commit-timestamp"] == second["commit-timestamp"]
+    assert told[0]["commit-timestamp"] < told[2]["commit-timestamp"]
+
+
+def test_a_table_without_a_key_tells_whole_rows_when_its_identity_is_full(captured, source):
+    capture = captured(
+        "create table visits (what text, at int, long text); alter table visits replica identity full;"
+        "alter table visits alter long set storage external",
+        ["visits"],
+        objects={"partition-key-type": "schema-table"},
+        before="all",
+    )
+    capture.start()
+    source.execute(
+        "insert into visits values ('in', null, 'x'), ('in', null, 'x'), ('out', 1, repeat('y', 9000))"
+    )
+    source.execute("update visits set at = 2 where ctid = (select min(ctid) from visits where what = 'in')")
+    source.execute("update visits set at = 3 where what = 'out'")
+    source.execute("delete from visits where at is null")
+    places = {}
+    for each in capture.changes():
+        place = each["metadata"]["stream-position"], each["metadata"]["transaction-record-id"]
+        places[place] = (each["metadata"]["operation"], each["data"], each.get("before-image"))
+    one, long = {"what": "in", "at": None, "long": "x"}, "y" * 9000
+    assert [places[place] for place in sorted(places)] == [
+        ("insert", one, None),
+        ("insert", one, None),
+        ("insert", {"what": "out", "at": 1, "long": long}, None),
+        ("update", one | {"at": 2}, one),
+        ("update", {"what": "out", "at": 3}, {"what": "out", "at": 1, "long": long}),
+        ("delete", one, None),
+    ]
+
+
 def test_values_as_dms_writes_them(captured, source):
     capture = captured(
         """create domain cents as numeric(12,2);

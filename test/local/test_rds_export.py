@@ -279,6 +279,24 @@ def test_a_shared_snapshot_is_exported_by_its_copy_only(rds, s3, bucket, monkeyp
     assert rds.backups.path(arn).exists()
 
 
+@pytest.mark.parametrize("word, of", [("", "DBInstanceIdentifier"), ("Cluster", "DBClusterIdentifier")])
+def test_a_snapshot_made_by_hand_is_exported_and_stays_until_it_is_deleted(rds, s3, bucket, word, of):
+    name = {f"DB{word}SnapshotIdentifier": "by-hand"}
+    made = rds.handle(f"CreateDB{word}Snapshot", name | {of: "acme"})[f"DB{word}Snapshot"]
+    assert (made["SnapshotType"], made["Status"]) == ("manual", "available")
+    for _ in range(rds_backups.RETAINED + 1):
+        rds.create_snapshot("cluster:acme" if word else "db:acme")
+    again = code(rds, f"CreateDB{word}Snapshot", name | {of: "acme"})
+    assert again.startswith(f"DB{word}SnapshotAlreadyExists")
+    rds.create_snapshot("db:acme")
+    rds.handle("StartExportTask", start(rds, bucket, SourceArn=made[f"DB{word}SnapshotArn"]))
+    assert finished(rds)["Status"] == "COMPLETE"
+    rds.handle(f"DeleteDB{word}Snapshot", name)
+    assert code(rds, f"DescribeDB{word}Snapshots", name).startswith(f"DB{word}SnapshotNotFound")
+    unknown = code(rds, f"CreateDB{word}Snapshot", name | {of: "other"})
+    assert unknown == "DBInstanceNotFound"
+
+
 def test_the_copy_of_an_unencrypted_snapshot_of_a_cluster_stays_unencrypted(rds):
     shared = rds.create_snapshot("cluster:acme", "444455556666")
     copying = {

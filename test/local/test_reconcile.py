@@ -169,6 +169,19 @@ def test_what_differs_is_named(run, change, example):
     assert example in said
 
 
+def test_without_a_key_rows_are_compared_whole_and_counted(run, tmp_path):
+    contract = CONTRACT.replace(", primaryKey: true, primaryKeyPosition: 1", "")
+    (tmp_path / "things.odcs.yaml").write_text(
+        contract.replace(", primaryKey: true, primaryKeyPosition: 2", "")
+    )
+    code, said = run()
+    assert code == 0 and said.splitlines()[1].split()[:5] == ["things", "3", "3", "3", "0"]
+    code, said = run("insert into things select * from things where id = 2")
+    assert code == 1 and "silver: different id=2, part=a" in said and "2 rows in source, 1 here" in said
+    code, said = run("update things set note = 'x' where id = 1 and part = 'b'")
+    assert "silver: missing id=1, part=b" in said and "silver: extra id=1, part=b" in said
+
+
 def test_while_rows_change_one_that_changes_on_is_no_difference_and_one_that_stays_wrong_is(run, monkeypatch):
     monkeypatch.setattr(reconcile, "PATIENCE", 0.5)
     monkeypatch.setattr(reconcile, "LOOK_AGAIN", 0.1)

@@ -21,7 +21,7 @@ from pyiceberg.types import (
 )
 from warehouse_mirror import mirror
 
-from common.contract import Column, Contract
+from common.contract import ROW_KEY, Column, Contract
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 COLUMNS = (
@@ -178,3 +178,23 @@ def test_a_new_column_is_added_and_a_renamed_or_widened_one_makes_the_copy_anew(
     merge(silver, row(3, 3, "x" * 90) | {"title": "x" * 90})
     assert copy(renamed) == (1, False), "an older contract, after a rollback, takes nothing away"
     assert read(database, "length(title)") == [(1,), (1,), (90,)]
+
+
+def test_copies_of_a_row_without_a_key_are_told_apart(catalog, namespace, bucket, database):
+    contract = Contract(dataset="visits", version="1", columns=COLUMNS[1:2], key=ROW_KEY)
+    key = [NestedField(20 + at, name, StringType()) for at, name in enumerate(ROW_KEY)]
+    silver = catalog.create_table(
+        (namespace, "visits"), Schema(FIELDS[1], *key, *FIELDS[5:]), f"s3://{bucket}/{namespace}/visits"
+    )
+    keep = set(silver.schema().column_names)
+
+    def append(minute, *copies):
+        rows = [row(0, minute) | {"_row_hash": "h", "_row_copy": copy} for copy in copies]
+        given = [{name: value for name, value in each.items() if name in keep} for each in rows]
+        silver.append(pyarrow.Table.from_pylist(given, schema_to_pyarrow(silver.schema())))
+        return mirror(catalog, namespace, "visits", contract, database)["full"]
+
+    assert [append(1, "1", "2"), append(2, "3")] == [True, False]
+    with psycopg.connect(database) as connection:
+        found = connection.execute('select name, "_row_copy" from silver.visits order by 2').fetchall()
+    assert found == [("a", "1"), ("a", "2"), ("a", "3")]

@@ -19,6 +19,7 @@
         {%- endif -%}
     {%- endfor -%}
     {%- set unseen = "_merged_at > cast('" ~ newest_in_gold(dataset) ~ "' as timestamptz)" -%}
+    {%- if rules %}
     select
         {{ key }},
         case
@@ -31,6 +32,7 @@
         and {{ unseen }}
         and ({{ rules.values() | join(' or ') }})
     union all
+    {%- endif %}
     select
         {{ key }},
         'the key stands in several rows' as broken_rule

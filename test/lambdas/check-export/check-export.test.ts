@@ -37,7 +37,7 @@ const whole = {
   [`${root}shop/public.items/1/part-00007-b-c000.gz.parquet`]: 'PAR1',
 };
 
-function run(status: string | undefined, files: Record<string, string>, more: object = {}) {
+function run(status: string | undefined, files: Record<string, string>, more: object = {}, wanted: object = {}) {
   const rds = fake(new RDSClient({ region: 'us-east-1' }), {
     DescribeExportTasks: () => ({
       ExportTasks: status ? [{ ExportTaskIdentifier: 'x-1', Status: status, ...more }] : [],
@@ -67,7 +67,7 @@ function run(status: string | undefined, files: Record<string, string>, more: ob
     runs: dynamo.client,
     now: () => new Date(0),
   });
-  return { dynamo, answer: handler({ ...started, status: 'running', tables: [] }) };
+  return { dynamo, answer: handler({ ...started, ...wanted, status: 'running', tables: [] }) };
 }
 
 it('says that it still runs', async () => {
@@ -93,6 +93,15 @@ it('lists the tables of all info files when it is complete', async () => {
     skipped: [],
   });
   expect(dynamo.all()).toEqual([expect.objectContaining({ pk: 'export#operations', sk: 'rds:s', status: 'complete' })]);
+});
+
+it('lists the tables that were wanted, and misses no other', async () => {
+  const files = { [`${root}export_tables_info_x-1_from_2_to_2.json`]: info(['shop.public.items', 'COMPLETE']) };
+  const landed = { ...files, [`${root}shop/public.items/1/part-00007-b-c000.gz.parquet`]: 'PAR1' };
+  await expect(run('COMPLETE', landed, {}, { datasets: [{ dataset: 'items' }] }).answer).resolves.toMatchObject({
+    tables: [{ dataset: 'items' }],
+    skipped: [],
+  });
 });
 
 it('passes on a complete table that has no file: the load knows whether that can be', async () => {

@@ -80,6 +80,22 @@ it('exports the newest snapshot that is available, and the declared tables only'
   ]);
 });
 
+it('exports the snapshot and the tables that are named', async () => {
+  const byHand = snapshot('2026-11-19', {
+    DBSnapshotArn: 'arn:aws:rds:eu-central-1:111122223333:snapshot:moraine-dev-reload-1',
+  });
+  const { rds, run } = setUp([byHand, snapshot('2026-11-20')]);
+  const wanted = { source: 'operations', datasets: [{ dataset: 'orders' }], snapshot: 'moraine-dev-reload-1' };
+  // What a branch of the pipeline has besides is none of its business.
+  const answer = await run({ ...wanted, wayIn: 'snapshot' });
+  expect(answer).toMatchObject({ ...wanted, snapshotId: 'moraine-dev-reload-1' });
+  expect(rds.sent.find(({ name }) => name === 'DescribeDBSnapshots')?.input).toEqual({
+    DBInstanceIdentifier: 'shop-db',
+  });
+  expect(rds.sent.at(-1)?.input).toMatchObject({ SourceArn: byHand.DBSnapshotArn, ExportOnly: ['shop.public.orders'] });
+  await expect(run(answer)).resolves.toEqual(answer); // as it is asked again while it is queued
+});
+
 it('starts one export however often it is asked', async () => {
   const { rds, run } = setUp([snapshot('2026-11-20')]);
   const first = await run();
@@ -145,6 +161,25 @@ it.each<[string, () => Promise<unknown>, string]>([
     'no database',
     () => setUp([]).run(undefined, { ...env, DATABASES: '{}' }),
     'Source operations has no database here; name it in config/',
+  ],
+  [
+    'an unknown snapshot',
+    () => setUp([snapshot('2026-11-20')]).run({ source: 'operations', snapshot: 's' }),
+    'Snapshot "s" is none of this database: available are rds:shop-db-2026-11-20-04-05',
+  ],
+  [
+    'a snapshot that is not ready',
+    () =>
+      setUp([snapshot('2026-11-20', { Status: 'creating' })]).run({
+        source: 'operations',
+        snapshot: 'rds:shop-db-2026-11-20-04-05',
+      }),
+    'Snapshot "rds:shop-db-2026-11-20-04-05" is creating: available are none',
+  ],
+  [
+    'an unknown dataset',
+    () => setUp([]).run({ source: 'operations', datasets: [{ dataset: 'x' }] }),
+    'Source operations has no dataset "x": it has orders',
   ],
   ['no source', () => setUp([]).run({}), 'start-export: source'],
 ])('says in one line: %s', async (_, run, message) => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { positionOf } from '../../../lambdas/transform-changes/position';
 import type { Metadata } from '../../../lambdas/transform-changes/record';
 import type { DatabaseSource } from '../../../lambdas/shared/source';
+import { parsePosition } from '../../../lambdas/shared/position';
 import { change } from './messages';
 import { source } from './transform';
 
@@ -70,4 +71,10 @@ it('orders by epoch, log, number in the transaction, with room for the other hal
       expect(BigInt(p.split('.')[2])).toBe(2n * BigInt(a.id));
     }),
   );
+});
+
+it('gives a row that comes to a key an odd ordinal, and what happens to one that is there an even one', () => {
+  const ordinal = (operation: string) =>
+    parsePosition(positionOf(source, change(operation, {}).metadata as Metadata)).ordinal;
+  expect(['insert', 'update', 'delete'].map(ordinal)).toEqual([3n, 2n, 2n]);
 });

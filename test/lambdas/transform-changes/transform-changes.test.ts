@@ -12,7 +12,9 @@ beforeEach(() => {
 const ORIGIN = 'kinesis/shardId-000000000002/49660';
 const LOADED = `0001.${'0'.repeat(26)}.${'0'.repeat(20)}`;
 /** LSN 2/7C007178 is 10670338424. */
-const POSITION = `0001.${'10670338424'.padStart(26, '0')}.${'2'.padStart(20, '0')}`;
+const UPDATED = `0001.${'10670338424'.padStart(26, '0')}.${'2'.padStart(20, '0')}`;
+const INSERTED = UPDATED.replace(/2$/, '3');
+const POSITIONS: Record<string, string> = { load: LOADED, insert: INSERTED };
 const toBronze = { destinationDatabaseName: 'dev_bronze', destinationTableName: 'parcels', operation: 'insert' };
 const toQuarantine = { ...toBronze, destinationDatabaseName: 'dev_quarantine', destinationTableName: 'rejected' };
 
@@ -21,7 +23,7 @@ it('makes a row of bronze out of an insert', async () => {
   expect(record).toMatchObject({ recordId: 'r0', result: 'Ok', metadata: { otfMetadata: toBronze } });
   expect(record.text).toBe(
     '{"parcel_id":46,"weight":"31.500000000000000000","label":"fragile","sent_at":1722214697000000,' +
-      `"_op":"upsert","_position":"${POSITION}","_committed_at":1722214697974340,"_ingested_at":1795154400000000,` +
+      `"_op":"upsert","_position":"${INSERTED}","_committed_at":1722214697974340,"_ingested_at":1795154400000000,` +
       '"_missing":null,"_origin":"parcels/kinesis/shardId-000000000002/49660","_previous_key":null,"_rest":null}',
   );
 });
@@ -186,7 +188,7 @@ it.each<[string, Message, string | null, string]>([
     reason: expect.stringContaining(reason) as string,
     column_name: name,
     payload: JSON.stringify(message),
-    _position: message.metadata.operation === 'load' ? LOADED : POSITION,
+    _position: POSITIONS[message.metadata.operation as string] ?? UPDATED,
     _origin: ORIGIN,
     _quarantined_at: 1795154400000000,
   });
@@ -203,7 +205,7 @@ it.each([
     reason: expect.stringMatching(
       /has no contract; source depot captures public\.parcels\. Write a contract/,
     ) as string,
-    _position: POSITION,
+    _position: INSERTED,
   });
   expect(entries).toEqual([expect.objectContaining({ ok: 0, quarantined: 1 })]);
 });

@@ -15,6 +15,8 @@ test('a source is imported and listed', () => {
 test('no source is left of an environment', () => {
   const text = `export const dev = { name: 'dev', databases: { a: { instance: 'a' } }, apis: { b: { url: u('b') } } };`;
   expect(withoutSources(text)).toBe(`export const dev = { name: 'dev', databases: {}, apis: {} };`);
+  const kafka = `export const dev = {\n  databases: {},\n  apis: {},\n  kafka: { c: { serverless: {} } },\n};`;
+  expect(withoutSources(kafka)).toBe(kafka.replace('{ c: { serverless: {} } }', '{}'));
 });
 
 test.each([

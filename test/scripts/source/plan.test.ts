@@ -37,6 +37,19 @@ test('a table becomes a contract that keeps its key in order, its values and its
   ]);
 });
 
+test('a table without a key is declared as one, and said to be', () => {
+  const { files, refusals, remarks } = plan([table({ key: [] })]);
+  expect(refusals).toEqual([]);
+  const contract = parseContract('contracts/loans.odcs.yaml', parse(files['contracts/loans.odcs.yaml']));
+  expect(contract.key).toEqual(['_row_hash', '_row_copy']);
+  expect(remarks).toContain(
+    'no primary key: equal rows are rows of their own; a stream of its changes needs replica identity full: loans',
+  );
+  const model = files['dbt/models/marts/facts/fct_loans.yml'];
+  expect(model).toContain('name: _row_hash');
+  expect(model).not.toContain('one row for each _row_hash');
+});
+
 test('a comment that dbt would read as Jinja comes without', () => {
   const { files } = plan([table({ comment: 'See {{ x }} and {% docs y %} {# z #}' })]);
   expect(files['contracts/loans.odcs.yaml']).not.toMatch(/\{\{|\}\}|\{%|%\}|\{#|#\}/);
@@ -74,7 +87,11 @@ test('all that is declared is written: contract, source, its entries, dbt', () =
 
 const LEAVE = ', or leave it out (--tables, --skip-unfit)';
 test.each<[string, Partial<CatalogueTable>, string]>([
-  ['no key', { key: [] }, `table loans has no primary key, and the merge needs one; give it one${LEAVE}`],
+  [
+    'nothing but binary data',
+    { key: [], columns: [column('card', 'bytea')] },
+    `table loans has no column that a contract can have${LEAVE}`,
+  ],
   [
     'a name in capitals',
     { name: 'Loans' },

@@ -1,0 +1,1 @@
+{{ current_rows('web_sessions') }}

@@ -1,0 +1,91 @@
+"""A full snapshot of a table without a key, compared with silver: as keyless.correction, for every row's hash.
+
+The n-th copy of a row that either side has beyond the other is one change, n ordinals after the snapshot's position.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as f
+
+from common import keyless_merge, position, rules
+from common.contract import Contract
+from common.keyless_merge import COPY, HASH
+from common.position import LENGTH, NEVER, WIDTHS
+
+MOST_COPIES = 10**9
+"""Of one row. In an epoch with a stream, snapshots at one place of the log are told apart by their microseconds, so
+that those of a snapshot and of one that is taken a quarter of an hour later do not meet."""
+NTH = "_nth"
+
+
+class Snapshot(Protocol):
+    """What is asked of load_snapshot.Snapshot."""
+
+    export_id: str
+    position: str
+    committed_at: datetime
+    complete: bool
+
+
+def checked(export: DataFrame, dataset: Contract) -> DataFrame:
+    """The export's rows cast by contract (see rules.check), with the columns of load_snapshot.checked that count.
+
+    A row that does not cast may be equal to any row of silver: nothing is known to be gone then (`_keyed`).
+    """
+    rows = rules.check(export, dataset, keep=("_origin",))
+    return rows.withColumns({"_duplicate": f.lit(False), "_keyed": f.col(rules.REASONS).isNull()})
+
+
+def transform(
+    rows: DataFrame,
+    silver: DataFrame,
+    dataset: Contract,
+    snapshot: Snapshot,
+    ingested_at: datetime,
+    truncate_floor: str,
+    newest_load: str,
+) -> DataFrame:
+    """The bronze rows that make silver have as many copies of each row as the snapshot.
+
+    Left alone is a row of whose hash silver knows anything newer: a later snapshot compares it. An export that is
+    older than one that was loaded (`newest_load`) tells nothing.
+    """
+    epoch, log, ordinal = position.parse(snapshot.position)
+    last = position.make(epoch, log, ordinal + MOST_COPIES - 1)
+    newer = f.left(COPY, f.lit(LENGTH)) > f.lit(last)
+    late = silver.where(newer).select(HASH).distinct()
+    names = [column.name for column in dataset.columns]
+    told = rows.where(f.col(rules.REASONS).isNull() & f.lit(snapshot.position >= newest_load))
+    told = told.withColumn(HASH, keyless_merge.row_hash(dataset)).join(late, HASH, "left_anti")
+    known = silver.where(~newer).select(*names, HASH, COPY).join(late, HASH, "left_anti")
+    floor = truncate_floor if truncate_floor <= last else NEVER
+    known = keyless_merge.fates(known, floor).where(~f.col("_is_deleted"))
+    proven = snapshot.complete and snapshot.position >= newest_load
+    here, there = (each.withColumn(NTH, _nth(by)) for each, by in ((told, "_origin"), (known, COPY)))
+    arrived = here.join(there.select(HASH, NTH), [HASH, NTH], "left_anti")
+    left = there.where(f.lit(proven)).join(here.select(HASH, NTH), [HASH, NTH], "left_anti")
+    arrived = arrived.select(*names, NTH, f.lit("upsert").alias("_op"), "_origin")
+    left = left.select(*names, NTH, f.lit("delete").alias("_op"), f.lit(snapshot.export_id).alias("_origin"))
+    return arrived.unionByName(left).select(
+        *names,
+        "_op",
+        _place(snapshot.position).alias("_position"),
+        f.lit(snapshot.committed_at).cast("timestamp").alias("_committed_at"),
+        f.lit(ingested_at).cast("timestamp").alias("_ingested_at"),
+        f.lit(None).cast("string").alias("_missing"),
+        "_origin",
+    )
+
+
+def _nth(by: str) -> Column:
+    return f.row_number().over(Window.partitionBy(HASH).orderBy(by))
+
+
+def _place(of_snapshot: str) -> Column:
+    """The position of the n-th copy's change."""
+    width = WIDTHS[-1]
+    ordinal = f.lit(of_snapshot[-width:]).cast(f"decimal({width},0)") + f.col(NTH) - 1
+    digits = ordinal.cast(f"decimal({width},0)").cast("string")
+    return f.concat(f.lit(of_snapshot[: LENGTH - width]), f.lpad(digits, width, "0"))

@@ -1,0 +1,132 @@
+"""Glue streaming job: brings the messages of Kafka topics to bronze, exactly once (common/kafka_stream.py).
+
+Arguments: the common ones (common/arguments.py), without --dataset, and
+  --bootstrap-servers HOST:PORT,…
+  --authentication none|iam|scram (default none)   --secret ARN   the login of `scram`
+  --topics JSON        [{"topic": …, "dataset": …, "format": "json" | "avro" | "debezium"}, …]
+  --group PREFIX       of the consumers' groups (default moraine); no place is kept there
+  --epoch N            of all their positions (default 1)
+  --every SECONDS      from the start of a batch to the start of the next (default 5)
+  --seconds SECONDS    ends after so long (default 0: never), for a new run to take over
+  --available true     ends when everything that is there is read (default false)
+  --at-most N          messages of a batch, about (default 100000)
+Prints what each batch did, and every minute how far each dataset is behind.
+Result: batches, bronze_rows, quarantined, outdated (the dataset of another version of its contract).
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pyspark.sql import SparkSession
+
+from common import arguments, contract_file, kafka_avro, kafka_client, runs, tables
+from common.kafka_client import Client
+from common.kafka_rows import Topic
+from common.kafka_stream import Stream
+
+LOOK_EVERY = 1.0
+TELL_EVERY = 60.0
+"""Seconds."""
+
+
+class Declared(BaseModel):
+    """A topic, as its source declares it."""
+
+    model_config = ConfigDict(extra="forbid")
+    topic: str
+    dataset: str
+    format: Literal["json", "avro", "debezium"]
+
+
+def main(argv: list[str], spark: SparkSession | None = None) -> dict:
+    """Runs the job; gives its result. Raises what stopped a stream: the others stop with it, for a new run."""
+    given, _ = _parser().parse_known_args(argv)
+    session = spark or SparkSession.builder.getOrCreate()
+    declared = TypeAdapter(list[Declared]).validate_json(given.topics)
+    options = kafka_client.settings(given.bootstrap_servers, given.authentication, given.secret)
+    streams = [Stream(session, _topic(each, given), given.env) for each in declared]
+    client = Client(session, options)
+    scratch = tempfile.mkdtemp(prefix="kafka-")
+    queries = []
+    try:
+        for stream in streams:
+            folder = f"file://{scratch}/{stream.dataset}"
+            every = None if given.available else given.every
+            queries.append(stream.start(client, options, folder, given, every))
+        return _watch(session, streams, queries, client, given)
+    finally:
+        for query in queries:
+            query.stop()
+        client.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _parser():
+    parser = arguments.parser("Brings Kafka topics to bronze as long as it runs.", dataset=False)
+    parser.add_argument("--bootstrap-servers", required=True)
+    parser.add_argument("--authentication", choices=kafka_client.AUTHENTICATIONS, default="none")
+    parser.add_argument("--secret")
+    parser.add_argument("--topics", required=True)
+    parser.add_argument("--group", default="moraine")
+    parser.add_argument("--epoch", type=int, default=1)
+    parser.add_argument("--every", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--available", type=arguments.flag, default=False)
+    parser.add_argument("--at-most", type=int, default=100_000)
+    return parser
+
+
+def _topic(declared: Declared, given) -> Topic:
+    contract = contract_file.load(given.contracts, declared.dataset)
+    schemas = kafka_avro.load_schemas(given.contracts, declared.dataset) if declared.format == "avro" else {}
+    return Topic(declared.topic, contract, declared.format, given.epoch, schemas)
+
+
+def _watch(session: SparkSession, streams: list[Stream], queries: list, client: Client, given) -> dict:
+    """Records what the batches do, until the streams have ended or it is time to."""
+    began, told = time.monotonic(), 0.0
+    total = {"batches": 0, "bronze_rows": 0, "quarantined": 0, "outdated": None}
+    while True:
+        active = [query.isActive for query in queries]
+        _record(streams, total, given)
+        for query in queries:
+            if error := query.exception():
+                raise error
+        now = time.monotonic()
+        if not any(active) or (given.seconds and now - began >= given.seconds):
+            return total
+        if now - told >= TELL_EVERY and not given.available:
+            told = now
+            for stream in streams:
+                if not tables.is_of_version(session, stream.topic.contract, given.env):
+                    return total | {"outdated": stream.dataset}
+                _tell(stream, client, given.run_id)
+        time.sleep(LOOK_EVERY if not given.available else LOOK_EVERY / 5)
+
+
+def _record(streams: list[Stream], total: dict, given) -> None:
+    for stream in streams:
+        while stream.results:
+            done = stream.results.pop(0)
+            runs.finish(done, given.run_id, given.runs_table)
+            total["batches"] += 1
+            total["bronze_rows"] += done["bronze_rows"]
+            total["quarantined"] += done["quarantined"]
+
+
+def _tell(stream: Stream, client: Client, run_id: str) -> None:
+    """A line for the metric filter of lib/kafka-alarms.ts."""
+    now = runs.iso(datetime.now(UTC))
+    line = {"job": "kafka_lag", "run_id": run_id, "dataset": stream.dataset, "behind": stream.behind(client)}
+    line["at"] = now
+    print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -25,6 +25,7 @@ import { datasetsOf, isDerived, streamedDatasets } from '../lambdas/shared/sourc
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
+import { watchEventExports } from './export-alarms';
 import { grantItems, grantObjects } from './grants';
 import { Logs } from './logs';
 import { REST_PREFIX } from './rest-extract';
@@ -156,6 +157,7 @@ export class SparkJobs extends Construct {
       this.loadEventExport = this.job('LoadEventExport', 'load_event_export', taker, props, {
         '--landing': props.landing.s3UrlForObject(EVENT_EXPORTS_PREFIX),
       });
+      watchEventExports(this, { alarms: props.alarms, logGroup: this.output });
     }
 
     const merger = this.role('MergeRole', MERGE, props);

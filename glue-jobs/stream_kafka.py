@@ -20,14 +20,11 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pyspark.sql import SparkSession
 
-from common import arguments, contract_file, kafka_avro, kafka_client, runs, tables
+from common import arguments, kafka_client, kafka_topics, runs, tables
 from common.kafka_client import Client
-from common.kafka_rows import Topic
 from common.kafka_stream import Stream
 
 LOOK_EVERY = 1.0
@@ -35,22 +32,13 @@ TELL_EVERY = 60.0
 """Seconds."""
 
 
-class Declared(BaseModel):
-    """A topic, as its source declares it."""
-
-    model_config = ConfigDict(extra="forbid")
-    topic: str
-    dataset: str
-    format: Literal["json", "avro", "debezium"]
-
-
 def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     """Runs the job; gives its result. Raises what stopped a stream: the others stop with it, for a new run."""
     given, _ = _parser().parse_known_args(argv)
     session = spark or SparkSession.builder.getOrCreate()
-    declared = TypeAdapter(list[Declared]).validate_json(given.topics)
     options = kafka_client.settings(given.bootstrap_servers, given.authentication, given.secret)
-    streams = [Stream(session, _topic(each, given), given.env) for each in declared]
+    topics = kafka_topics.read(given.topics, given.contracts, given.epoch)
+    streams = [Stream(session, topic, given.env) for topic in topics]
     client = Client(session, options)
     scratch = tempfile.mkdtemp(prefix="kafka-")
     queries = []
@@ -80,12 +68,6 @@ def _parser():
     parser.add_argument("--available", type=arguments.flag, default=False)
     parser.add_argument("--at-most", type=int, default=100_000)
     return parser
-
-
-def _topic(declared: Declared, given) -> Topic:
-    contract = contract_file.load(given.contracts, declared.dataset)
-    schemas = kafka_avro.load_schemas(given.contracts, declared.dataset) if declared.format == "avro" else {}
-    return Topic(declared.topic, contract, declared.format, given.epoch, schemas)
 
 
 def _watch(session: SparkSession, streams: list[Stream], queries: list, client: Client, given) -> dict:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -143,7 +144,8 @@ def test_poison_is_kept_with_its_place_and_reason_and_the_stream_goes_on(lake, t
         assert row.dataset == "things" and reason in row.reason and row.column_name == column
         assert row._position == make(1, offset)
         payload = json.loads(row.payload)
-        assert payload.pop("key") == "k"
+        assert payload.pop("key") == "k" and payload.pop("epoch") == 1
+        assert abs(payload.pop("timestamp_micros") / 1e6 - time.time()) < 600
         content = as_bytes(value)
         assert payload == (
             {"value_base64": "//4="} if content == b"\xff\xfe" else {"value": content.decode()}

@@ -20,51 +20,54 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
 
-from common import arguments, contract_file, kafka_avro, kafka_client, runs, tables
+from common import arguments, kafka_client, kafka_topics, runs, tables
 from common.kafka_client import Client
-from common.kafka_rows import Topic
 from common.kafka_stream import Stream
 
 LOOK_EVERY = 1.0
 TELL_EVERY = 60.0
 """Seconds."""
-
-
-class Declared(BaseModel):
-    """A topic, as its source declares it."""
-
-    model_config = ConfigDict(extra="forbid")
-    topic: str
-    dataset: str
-    format: Literal["json", "avro", "debezium"]
+PATIENCE = 600.0
+"""Seconds for which the others go on when a topic can't be read; then the run fails, which is an alarm, and the next
+one begins with all of them."""
 
 
 def main(argv: list[str], spark: SparkSession | None = None) -> dict:
-    """Runs the job; gives its result. Raises what stopped a stream: the others stop with it, for a new run."""
+    """Runs the job; gives its result. Raises what stopped the first stream that was stopped, when the others have had
+    their time.
+    """
     given, _ = _parser().parse_known_args(argv)
     session = spark or SparkSession.builder.getOrCreate()
-    declared = TypeAdapter(list[Declared]).validate_json(given.topics)
     options = kafka_client.settings(given.bootstrap_servers, given.authentication, given.secret)
-    streams = [Stream(session, _topic(each, given), given.env) for each in declared]
+    topics = kafka_topics.read(given.topics, given.contracts, given.epoch)
+    streams = [Stream(session, topic, given.env) for topic in topics]
     client = Client(session, options)
     scratch = tempfile.mkdtemp(prefix="kafka-")
-    queries = []
+    queries: dict[Stream, StreamingQuery] = {}
+    broken: list[Exception] = []
     try:
         for stream in streams:
             folder = f"file://{scratch}/{stream.dataset}"
             every = None if given.available else given.every
-            queries.append(stream.start(client, options, folder, given, every))
-        return _watch(session, streams, queries, client, given)
+            try:
+                queries[stream] = stream.start(client, options, folder, given, every)
+            except Exception as error:
+                _put_aside(stream, error, broken)
+        return _watch(session, queries, broken, client, given)
     finally:
-        for query in queries:
+        for query in queries.values():
             query.stop()
         client.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _put_aside(stream: Stream, error: Exception, broken: list[Exception]) -> None:
+    print(f"{stream.dataset} is not read any more by this run: {error}", file=sys.stderr, flush=True)
+    broken.append(error)
 
 
 def _parser():
@@ -82,28 +85,34 @@ def _parser():
     return parser
 
 
-def _topic(declared: Declared, given) -> Topic:
-    contract = contract_file.load(given.contracts, declared.dataset)
-    schemas = kafka_avro.load_schemas(given.contracts, declared.dataset) if declared.format == "avro" else {}
-    return Topic(declared.topic, contract, declared.format, given.epoch, schemas)
-
-
-def _watch(session: SparkSession, streams: list[Stream], queries: list, client: Client, given) -> dict:
+def _watch(
+    session: SparkSession,
+    queries: dict[Stream, StreamingQuery],
+    broken: list[Exception],
+    client: Client,
+    given,
+) -> dict:
     """Records what the batches do, until the streams have ended or it is time to."""
     began, told = time.monotonic(), 0.0
+    ends = began + given.seconds if given.seconds else float("inf")
     total = {"batches": 0, "bronze_rows": 0, "quarantined": 0, "outdated": None}
     while True:
-        active = [query.isActive for query in queries]
-        _record(streams, total, given)
-        for query in queries:
+        active = [query.isActive for query in queries.values()]
+        _record(list(queries), total, given)
+        for stream, query in list(queries.items()):
             if error := query.exception():
-                raise error
+                _put_aside(stream, error, broken)
+                del queries[stream]
         now = time.monotonic()
-        if not any(active) or (given.seconds and now - began >= given.seconds):
+        if broken:
+            ends = min(ends, now + PATIENCE)
+        if not any(active) or now >= ends:
+            if broken:
+                raise broken[0]
             return total
         if now - told >= TELL_EVERY and not given.available:
             told = now
-            for stream in streams:
+            for stream in queries:
                 if not tables.is_of_version(session, stream.topic.contract, given.env):
                     return total | {"outdated": stream.dataset}
                 _tell(stream, client, given.run_id)

@@ -20,7 +20,8 @@ export const kafkaJobName = (environment: string, source: string): string =>
 
 /**
  * The way of messages from Kafka into the lake: for each source a resident Glue job, `glue-jobs/stream_kafka.py`, that is
- * kept running, with a network interface beside the brokers, and its alarms.
+ * kept running, with a network interface beside the brokers, and its alarms; and one that brings dead letters back
+ * (`npm run ops -- replay`).
  * @see https://docs.aws.amazon.com/glue/latest/dg/streaming-chapter.html
  */
 export class KafkaStreams extends Construct {
@@ -36,6 +37,7 @@ class KafkaStream extends Construct {
     const { environment, jobs, cluster, alarms } = props;
     const { source, settings } = cluster;
     const runId = `kafka-${source.name}`;
+    const topics = { '--topics': JSON.stringify(source.topics), '--epoch': String(source.epoch ?? 1) };
     const connection = cluster.network && this.connection(environment.name, source.name, cluster.network);
     const { job, role } = jobs.stream(this, source.name, {
       name: kafkaJobName(environment.name, source.name),
@@ -48,14 +50,14 @@ class KafkaStream extends Construct {
         '--bootstrap-servers': cluster.bootstrapServers,
         '--authentication': settings.authentication,
         ...(settings.secretArn ? { '--secret': settings.secretArn } : {}),
-        '--topics': JSON.stringify(source.topics),
+        ...topics,
         '--group': consumerGroup(environment.name, source.name),
-        '--epoch': String(source.epoch ?? 1),
         '--every': String(settings.everySeconds),
       },
     });
     grantRead(role, cluster, environment.name);
     if (connection) grantNetwork(role, connection);
+    jobs.replayKafka(source.name, topics);
     new RepeatedJob(this, 'Resident', { ...props, job, what: `job that reads ${source.name}`, runbook: 'kafka-job' });
     watchKafka(this, {
       alarms,

@@ -20,11 +20,12 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import type { Environment } from '../config/environment';
-import { jobName } from '../lambdas/shared/replay';
+import { jobName, kafkaReplayJobName } from '../lambdas/shared/replay';
 import { datasetsOf, isDerived, streamedDatasets } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
+import { watchEventExports } from './export-alarms';
 import { grantItems, grantObjects } from './grants';
 import { Logs } from './logs';
 import { REST_PREFIX } from './rest-extract';
@@ -60,6 +61,15 @@ const APPEND: Grants = { bronze: 'write', quarantine: 'write' };
 const COMPARE: Grants = { ...MERGE, bronze: 'write' };
 /** What `glue-jobs/replay_rows.py` needs: it only reads tables. */
 const REPLAY_ROWS: Grants = { bronze: 'read', quarantine: 'read' };
+/** What `glue-jobs/replay_kafka.py` needs: it appends what it reads in quarantine. */
+const REPLAY_KAFKA: Grants = { bronze: 'write', quarantine: 'read' };
+
+/** @default - runs beside each other, by the name of its script */
+interface JobOptions {
+  /** Whether it runs once at a time. */
+  readonly once?: boolean;
+  readonly name?: string;
+}
 
 /** A resident job, of one run at a time. */
 interface StreamOptions {
@@ -86,8 +96,9 @@ export interface SparkJobsProps extends Basis {
  * The Glue 5.1 jobs (Spark 3.5.6, Iceberg 1.10.0): `loadSnapshot` (an export to bronze), `loadLanding` (pages of an
  * API to bronze), `merge` (bronze to silver), `deriveSessions` (silver's events to bronze), `maintain` (both of all
  * datasets, one after the other), with `spark.microBatches` `mergeStream` (the same as a resident job), and with
- * streams one that gathers what is to be replayed (`Replay`), each the script of its name in `glue-jobs/`, with `glue-jobs/common` and `contracts/` beside it. Runs beyond
- * `spark.concurrentRuns` wait in Glue's queue; the resident job has one run.
+ * streams one that gathers what is to be replayed (`Replay`), each the script of its name in `glue-jobs/`, with
+ * `glue-jobs/common` and `contracts/` beside it. `KafkaStreams` adds its own. Runs beyond `spark.concurrentRuns` wait in
+ * Glue's queue; a resident job has one run.
  * @see https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
  */
 export class SparkJobs extends Construct {
@@ -156,6 +167,7 @@ export class SparkJobs extends Construct {
       this.loadEventExport = this.job('LoadEventExport', 'load_event_export', taker, props, {
         '--landing': props.landing.s3UrlForObject(EVENT_EXPORTS_PREFIX),
       });
+      watchEventExports(this, { alarms: props.alarms, logGroup: this.output });
     }
 
     const merger = this.role('MergeRole', MERGE, props);
@@ -171,7 +183,7 @@ export class SparkJobs extends Construct {
       '--tombstone-days': String(maintenance.tombstoneDays),
       '--run-id': 'maintenance',
     };
-    this.maintain = this.job('Maintain', 'maintain', maintainer, props, tables, true);
+    this.maintain = this.job('Maintain', 'maintain', maintainer, props, tables, { once: true });
     const derived = props.platform.sources.filter(isDerived);
     if (derived.length > 0) {
       const deriver = this.role('DeriveSessionsRole', COMPARE, props);
@@ -206,6 +218,13 @@ export class SparkJobs extends Construct {
     return { job: this.resident(scope, 'Job', role, options), role };
   }
 
+  /** The job that brings a Kafka source's dead letters back (`npm run ops -- replay`): Kafka itself is not asked. */
+  replayKafka(source: string, args: Record<string, string>): PySparkEtlJob {
+    const name = kafkaReplayJobName(this.props.environment.name, source);
+    const role = this.role(`ReplayKafka-${source}-Role`, REPLAY_KAFKA, this.props);
+    return this.job(`ReplayKafka-${source}`, 'replay_kafka', role, this.props, args, { once: true, name });
+  }
+
   private resident(scope: Construct, id: string, role: Role, options: StreamOptions): PySparkStreamingJob {
     const common = this.common(options.script, role, this.props, {
       ...options.arguments,
@@ -221,18 +240,20 @@ export class SparkJobs extends Construct {
     });
   }
 
-  /** A job of the pipeline's, with arguments beside those that all have; `once`: one that runs once at a time. */
+  /** A job that ends, with arguments beside those that all have. */
   private job(
     id: string,
     script: string,
     role: Role,
     props: SparkJobsProps,
     more: Record<string, string> = {},
-    once = false,
+    { once = false, name }: JobOptions = {},
   ): PySparkEtlJob {
     const { spark } = props.environment;
+    const common = this.common(script, role, props, more);
     return new PySparkEtlJob(this, id, {
-      ...this.common(script, role, props, more),
+      ...common,
+      jobName: name ?? common.jobName,
       workerConfiguration: workers(spark.workerType, spark.workers),
       maxConcurrentRuns: once ? 1 : spark.concurrentRuns,
       jobRunQueuingEnabled: !once,

@@ -1,5 +1,6 @@
 """What jobs need of Iceberg's Java API: snapshots and their properties, and commits that carry properties."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
+_starting = threading.Lock()
 CONFLICTS = ("ValidationException", "CommitFailedException", "CommitStateUnknownException")
 ATTEMPTS = 5
 
@@ -139,7 +141,8 @@ def commit_with(spark: SparkSession, properties: dict[str, str], work: Callable[
     The session setting for snapshot properties does nothing for MERGE, so this goes through CommitMetadata:
     https://iceberg.apache.org/javadoc/1.10.0/org/apache/iceberg/spark/CommitMetadata.html
     """
-    ensure_callback_server_started(spark.sparkContext._gateway)
+    with _starting:
+        ensure_callback_server_started(spark.sparkContext._gateway)
     jvm = spark.sparkContext._jvm
     java_properties = jvm.java.util.HashMap()
     for name, value in properties.items():

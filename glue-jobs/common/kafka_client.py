@@ -19,8 +19,12 @@ TIMEOUT = {"request.timeout.ms": "30000", "default.api.timeout.ms": "60000"}
 
 def settings(bootstrap: str, authentication: str, secret: str | None = None) -> dict[str, str]:
     """The client's settings. `secret` names the secret with `username` and `password`, which `scram` needs."""
-    # What a producer's transaction has taken back never was.
-    settings = {"bootstrap.servers": bootstrap, "isolation.level": "read_committed"}
+    # What a producer's transaction has taken back never was. A topic that is asked for is not made by that.
+    settings = {
+        "bootstrap.servers": bootstrap,
+        "isolation.level": "read_committed",
+        "allow.auto.create.topics": "false",
+    }
     if authentication == "iam":
         return settings | IAM
     if authentication == "scram":

@@ -104,9 +104,34 @@ def parse_key(key: bytes | None) -> Any:
         return text_of(key)
 
 
-def payload(key: bytes | None, value: bytes | None) -> str:
-    """The message as it came, a JSON object: `key` and `value` as texts, or in base64 what is no UTF-8."""
-    return json.dumps({**_kept("key", key), **_kept("value", value)}, ensure_ascii=False)
+class Message(NamedTuple):
+    """A message as it came, when Kafka had it (`micros`, since 1970), and the epoch in which it was read."""
+
+    key: bytes | None
+    value: bytes | None
+    micros: int | None
+    epoch: int | None
+
+
+def payload(message: Message) -> str:
+    """The message, a JSON object: `key` and `value` as texts, or in base64 what is no UTF-8, `timestamp_micros` and
+    `epoch`."""
+    told = {**_kept("key", message.key), **_kept("value", message.value)}
+    return json.dumps(told | {"timestamp_micros": message.micros, "epoch": message.epoch}, ensure_ascii=False)
+
+
+def from_payload(text: str) -> Message | None:
+    """The message that `payload` wrote; None for any other text. An older one tells neither time nor epoch."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(told, dict) or any(
+        (name in told) == (f"{name}_base64" in told) for name in ("key", "value")
+    ):
+        return None
+    key, value = (_unkept(name, told) for name in ("key", "value"))
+    return Message(key, value, told.get("timestamp_micros"), told.get("epoch"))
 
 
 def _kept(name: str, content: bytes | None) -> dict[str, str | None]:
@@ -114,6 +139,12 @@ def _kept(name: str, content: bytes | None) -> dict[str, str | None]:
     if content is not None and text is None:
         return {f"{name}_base64": base64.b64encode(content).decode()}
     return {name: text}
+
+
+def _unkept(name: str, told: dict[str, Any]) -> bytes | None:
+    if name not in told:
+        return base64.b64decode(told[f"{name}_base64"])
+    return None if told[name] is None else told[name].encode()
 
 
 def text_of(content: bytes | None) -> str | None:

@@ -11,7 +11,7 @@ from pyspark.sql import types as t
 
 from common import json_path, kafka_avro, kafka_debezium, kafka_message, rules
 from common.contract import Column, Contract
-from common.kafka_message import Field, Told, Unreadable
+from common.kafka_message import Field, Message, Told, Unreadable
 from common.position import WIDTHS
 
 # Spark's Python workers get the reader with the task, wherever they run.
@@ -29,7 +29,7 @@ KEPT = (
     "_partition",
     "_offset",
 )
-UNREAD, KEY, VALUE = "_unread", "_key", "_value"
+UNREAD, KEY, VALUE, TIMESTAMP = "_unread", "_key", "_value", "_timestamp"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def say(topic: str, message_format: str, columns: list[Field], schemas: dict[int
 
 def parsed(messages: DataFrame, topic: Topic) -> DataFrame:
     """Each message (Kafka's columns) as texts of the contract's columns, `KEPT`, `_unread` (why it can't be read),
-    `_key` and `_value` (the message as it came). Messages that tell nothing are left out.
+    `_key`, `_value` and `_timestamp` (the message as it came). Messages that tell nothing are left out.
     """
     columns = [
         Field(column.name, column.names, column.key, column.type.partition("(")[0], column.required)
@@ -122,6 +122,7 @@ def parsed(messages: DataFrame, topic: Topic) -> DataFrame:
         f.col("m.unread").alias(UNREAD),
         f.col("key").alias(KEY),
         f.col("value").alias(VALUE),
+        f.col("timestamp").alias(TIMESTAMP),
     )
 
 
@@ -135,7 +136,8 @@ def checked(messages: DataFrame, topic: Topic) -> DataFrame:
         of_key = f.col("_op").isin("delete") & f.lit(not column.key)
         return f.col(UNREAD).isNotNull() | partial | of_key | (f.col("_op") == "truncate")
 
-    rows = rules.check(parsed(messages, topic), contract, keep=(*KEPT, UNREAD, KEY, VALUE), excused=excused)
+    keep = (*KEPT, UNREAD, KEY, VALUE, TIMESTAMP)
+    rows = rules.check(parsed(messages, topic), contract, keep=keep, excused=excused)
     return rows.withColumn(rules.REASONS, f.coalesce(UNREAD, rules.REASONS)).drop(UNREAD, rules.PAYLOAD)
 
 
@@ -154,17 +156,19 @@ def bronze_rows(rows: DataFrame, contract: Contract, ingested_at: datetime) -> D
     )
 
 
-def rejects(rows: DataFrame) -> DataFrame:
+def rejects(rows: DataFrame, topic: Topic) -> DataFrame:
     """The messages of `checked` that may not go on, for quarantine."""
+    epoch = topic.epoch
 
     @f.udf(returnType=t.StringType())
-    def payload(key, value):
-        return kafka_message.payload(*(None if each is None else bytes(each) for each in (key, value)))
+    def payload(key, value, micros):
+        message = Message(*(None if each is None else bytes(each) for each in (key, value)), micros, epoch)
+        return kafka_message.payload(message)
 
     return rows.where(f.col(rules.REASONS).isNotNull()).select(
         f.col(rules.REASONS).alias("reason"),
         f.col(rules.FAILED).alias("column_name"),
-        payload(KEY, VALUE).alias("payload"),
+        payload(KEY, VALUE, f.unix_micros(TIMESTAMP)).alias("payload"),
         "_position",
         "_origin",
     )

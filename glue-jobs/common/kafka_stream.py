@@ -96,7 +96,7 @@ class Stream:
 
     def _reject(self, spark: SparkSession, rows: DataFrame, after: Progress, now: datetime) -> None:
         through = self.progress(spark, self.names.quarantine)
-        unreported = kafka_rows.rejects(rows.where(through.ahead("_partition", "_offset")))
+        unreported = kafka_rows.rejects(rows.where(through.ahead("_partition", "_offset")), self.topic)
         shaped = quarantine.shape(unreported, self.dataset, now)
         if not shaped.isEmpty():
             quarantine.append(shaped, self.names.quarantine, self.dataset, after.properties(self.dataset))

@@ -119,6 +119,7 @@ def _merge_once(
         merged_at=_next_time(done.merged_at),
         newest_committed_at=max(done.newest_committed_at, batch.newest_committed_at),
         newest_position=max(done.newest_position, batch.newest),
+        overtaken=False,
     )
     good = changes.where("_fault is null and _op <> 'truncate'")
     raised = after.truncate_floor if after.truncate_floor > done.applied_floor else ""

@@ -29,7 +29,9 @@ class Progress:
     moved: str = ""
     """Commit times of transactions that moved rows, in microseconds, comma-separated (crossings.py)."""
     overtaken: bool = False
-    """Another merge's commit came between the newest one's start and its commit: only tables without a key mind."""
+    """Another merge's commit came between the newest one's start and its commit, and none has mended that since:
+    only tables without a key mind.
+    """
 
     def with_moved(self, times: list[int], most: int) -> "Progress":
         """With these transactions besides, of all the newest."""
@@ -53,6 +55,7 @@ class Progress:
             tables.NEWEST_COMMITTED_AT: self.newest_committed_at,
             tables.NEWEST_POSITION: self.newest_position,
             tables.MOVED: self.moved,
+            tables.OVERTAKEN: "true" if self.overtaken else "",
         }
         return {name: value for name, value in named.items() if value}
 
@@ -89,6 +92,6 @@ def read(silver: Snapshots) -> Progress:
         newest_committed_at=newest.get(tables.NEWEST_COMMITTED_AT, ""),
         newest_position=newest.get(tables.NEWEST_POSITION, NEVER),
         moved=newest.get(tables.MOVED, ""),
-        overtaken=any(tables.TOKEN in each for each in between),
+        overtaken=tables.OVERTAKEN in newest or any(tables.TOKEN in each for each in between),
         restamp=own if newer and int(newest.get("added-records", 0)) else "",
     )

@@ -7,5 +7,9 @@ export const replayFunctionName = (environment: string): string => `moraine-${en
 /** Name of the Glue job `glue-jobs/replay_rows.py` of an environment. */
 export const replayJobName = (environment: string): string => jobName(environment, 'replay_rows');
 
+/** Name of the Glue job `glue-jobs/replay_kafka.py` of a Kafka source: `npm run ops` finds it by nothing else. */
+export const kafkaReplayJobName = (environment: string, source: string): string =>
+  `${jobName(environment, 'replay_kafka')}-${source}`;
+
 /** Name of a Glue job, by its script. */
 export const jobName = (environment: string, script: string): string => `moraine-${environment}-${script}`;

@@ -3,7 +3,8 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
 import { replayFunctionName } from '../../lambdas/shared/replay';
 import { SetupError } from '../../local/toolchain';
-import { clientOf, reason } from './target';
+import { replayKafka } from './replay-kafka';
+import { clientOf, place, reason } from './target';
 import { parseReplay, type Wanted } from './wanted';
 
 export { USAGE } from './wanted';
@@ -29,13 +30,14 @@ const JOB_PAUSE = 3000;
 export type Call = (request: object) => Promise<unknown>;
 
 /**
- * `npm run ops -- replay`: lets `lambdas/replay-records` bring back what streams could not deliver, slice after slice. It
- * may be ended anywhere and run again.
- * @returns 1 when lines could not be read
+ * `npm run ops -- replay`: lets `lambdas/replay-records` bring back what streams could not deliver, slice after slice, or a
+ * Glue job what came by Kafka. It may be ended anywhere and run again.
+ * @returns 1 when lines could not be read, or messages still fail
  */
 export function replay(args: readonly string[]): Promise<number> {
   const wanted = parseReplay(args);
-  return replaySlices(wanted, caller(wanted), (line) => console.log(line));
+  const say = (line: string) => console.log(line);
+  return wanted.isKafka ? replayKafka(wanted, say) : replaySlices(wanted, caller(wanted), say);
 }
 
 /** Asks until all is done. @throws SetupError when the handler refuses, in its words */
@@ -72,10 +74,10 @@ const range = ({ since, until }: Wanted['request']): string =>
 
 /** Calls the function of the environment, and says in one line why it can't be called. */
 function caller(wanted: Wanted): Call {
-  const { environment, region, account, endpoint } = wanted;
+  const { environment, endpoint } = wanted;
   const FunctionName = replayFunctionName(environment);
   const client = new LambdaClient(clientOf(wanted));
-  const where = `in account ${account ?? 'of these credentials'}, region ${region ?? 'of these credentials'}`;
+  const where = place(wanted);
   const failed = (why: string): never => {
     throw new SetupError(`Not everything was replayed: ${why}. What was is marked: run the command again`);
   };

@@ -38,6 +38,10 @@ export function target(values: { readonly env: string; readonly port: string }):
 /** How the clients of AWS's SDK reach it. */
 export const clientOf = ({ region, endpoint }: Target) => ({ region, ...(endpoint && { endpoint, credentials }) });
 
+/** Where it is, for a message. */
+export const place = ({ account, region }: Target): string =>
+  `in account ${account ?? 'of these credentials'}, region ${region ?? 'of these credentials'}`;
+
 /** What a user is told of an error of AWS, in one line. */
 export function reason(error: unknown, { endpoint }: Target): string {
   const { name, message, code } = error as Error & { code?: string };

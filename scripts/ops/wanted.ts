@@ -1,4 +1,6 @@
+import type { Source } from '../../lambdas/shared/source';
 import { SetupError } from '../../local/toolchain';
+import { sources } from '../../sources';
 import { readOptions, target, WHERE, type Target } from './target';
 
 export const USAGE =
@@ -8,10 +10,12 @@ export const USAGE =
 export interface Wanted extends Target {
   /** What the handler is asked (`lambdas/replay-records`). */
   readonly request: { source: string; since?: string; until?: string; dryRun: boolean };
+  /** Whether its messages come back by a Glue job (`glue-jobs/replay_kafka.py`) instead. */
+  readonly isKafka: boolean;
 }
 
 /** @throws SetupError in one line: the value got, the values allowed. */
-export function parseReplay(args: readonly string[]): Wanted {
+export function parseReplay(args: readonly string[], declared: readonly Source[] = sources): Wanted {
   const options = {
     ...WHERE,
     source: { type: 'string' },
@@ -23,9 +27,17 @@ export function parseReplay(args: readonly string[]): Wanted {
   if (values.source === undefined) throw new SetupError(`--source is missing: use ${USAGE}`);
   const where = target(values);
   const [since, until] = [time('since', values.since), time('until', values.until)];
+  const isKafka = declared.some(({ kind, name }) => kind === 'kafka' && name === values.source);
+  const [refused] = [...(until ? ['--until'] : []), ...(values['dry-run'] ? ['--dry-run'] : [])];
+  if (isKafka && refused) {
+    throw new SetupError(
+      `${refused} is not for ${values.source}, which comes by Kafka: --since is allowed, and quarantine.rejected says what there is`,
+    );
+  }
   return {
     request: { source: values.source, ...(since && { since }), ...(until && { until }), dryRun: values['dry-run'] },
     ...where,
+    isKafka,
   };
 }
 

@@ -122,4 +122,9 @@ def test_a_login_with_quotes_stays_one_login():
 
 
 def test_a_message_is_kept_as_it_came():
-    assert json.loads(kafka_message.payload(None, b"\xff")) == {"key": None, "value_base64": "/w=="}
+    message = kafka_message.Message(None, b"\xff", 7, 2)
+    told = {"key": None, "value_base64": "/w==", "timestamp_micros": 7, "epoch": 2}
+    assert json.loads(kafka_message.payload(message)) == told
+    assert kafka_message.from_payload(json.dumps(told)) == message
+    assert kafka_message.from_payload('{"key": "é", "value": null}') == ("é".encode(), None, None, None)
+    assert [kafka_message.from_payload(text) for text in ("no JSON", "[1]", '{"id": 1}')] == [None] * 3

@@ -1,7 +1,7 @@
 """A real Kafka broker and a real Spark: what a topic says is in bronze once, and what can't go on is kept."""
 
 import json
-import threading
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -143,7 +143,8 @@ def test_poison_is_kept_with_its_place_and_reason_and_the_stream_goes_on(lake, t
         assert row.dataset == "things" and reason in row.reason and row.column_name == column
         assert row._position == make(1, offset)
         payload = json.loads(row.payload)
-        assert payload.pop("key") == "k"
+        assert payload.pop("key") == "k" and payload.pop("epoch") == 1
+        assert abs(payload.pop("timestamp_micros") / 1e6 - time.time()) < 600
         content = as_bytes(value)
         assert payload == (
             {"value_base64": "//4="} if content == b"\xff\xfe" else {"value": content.decode()}
@@ -203,12 +204,17 @@ def test_a_batch_that_comes_again_adds_nothing(lake, topic, producer, run, monke
     assert len(lake.rows(lake.bronze)) == len(lake.rows(lake.quarantine)) == 1
 
 
-def test_a_run_without_end_reads_what_comes_while_it_runs(lake, topic, producer, run):
+def test_a_run_without_end_reads_what_comes_while_it_runs(lake, topic, producer, run, monkeypatch):
+    take = kafka_stream.Stream.take
+
+    def and_more_comes(self, batch, number):
+        take(self, batch, number)
+        if number == 0:
+            producer.send(topic, [thing(2)], partition=1)
+
+    monkeypatch.setattr(kafka_stream.Stream, "take", and_more_comes)
     producer.send(topic, [thing(1)])
-    later = threading.Timer(4, lambda: producer.send(topic, [thing(2)], partition=1))
-    later.start()
-    assert run(available="false", every="0.5", seconds="8")["batches"] >= 2
-    later.join()
+    assert run(available="false", every="0.5", seconds="12")["batches"] >= 2
     assert sorted(names(lake)) == [1, 2]
 
 
@@ -227,6 +233,19 @@ def test_a_topic_that_was_made_anew_is_told_and_read_in_the_next_epoch(lake, top
 def test_a_topic_that_is_not_there_is_named(run, topic, producer):
     with pytest.raises(ValueError, match="topic 'nowhere' is not there; create it"):
         run(topics=json.dumps([{"topic": "nowhere", "dataset": "things", "format": "json"}]))
+
+
+def test_a_topic_that_cannot_be_read_does_not_hold_up_the_others(
+    lake, make_lake, run, topic, producer, tmp_path
+):
+    (tmp_path / "others.odcs.yaml").write_text(contract_text("others", COLUMNS))
+    make_lake(contract_of("others", COLUMNS))
+    producer.send(topic, [thing(1)])
+    topics = [("nowhere", "others"), (topic, "things")]
+    declared = [{"topic": name, "dataset": dataset, "format": "json"} for name, dataset in topics]
+    with pytest.raises(ValueError, match="topic 'nowhere' is not there"):
+        run(topics=json.dumps(declared))
+    assert names(lake) == {1: "thing 1"}
 
 
 def framed(number, record, schema=AVRO):

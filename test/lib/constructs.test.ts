@@ -246,7 +246,7 @@ describe('SparkJobs', () => {
     const microBatches = { everySeconds: 5, workerType: 'G.1X', workers: 2 } as const;
     const cases = [
       [{}, 'rate(1 day)', '48'],
-      [{ spark: { ...environmentOf('prod').spark, microBatches } }, 'rate(1 hour)', '6'],
+      [{ spark: { ...environmentOf('prod').spark, microBatches } }, 'rate(1 hour)', '2'],
       [{ maintenance: { everyHours: 6, keepHours: 100, tombstoneDays: 90 } }, 'rate(6 hours)', '100'],
     ] as const;
     for (const [environment, rate, hours] of cases) {

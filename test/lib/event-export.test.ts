@@ -49,6 +49,15 @@ test('synthesizes the job, and what it may do', () => {
   expect(readable({ Resources: Object.fromEntries(found) }, 'dev')).toMatchSnapshot();
 });
 
+test('tells of events that lie in quarantine', () => {
+  const transformation = Template.fromJSON(one.templates.Transformation);
+  transformation.hasResourceProperties('AWS::Logs::MetricFilter', {
+    FilterPattern: '{ $.job = "load_event_export" && $.quarantined >= 0 }',
+    MetricTransformations: [{ MetricName: 'event-exports-quarantined', MetricValue: '$.quarantined' }],
+  });
+  transformation.hasResourceProperties('AWS::CloudWatch::Alarm', { MetricName: 'event-exports-quarantined' });
+});
+
 test('passes the gates', () => {
   const { violations } = new AwsSolutionsChecks().validateScope(one.app);
   const found = violations.flatMap(({ ruleName, violatingResources }) =>

@@ -4,6 +4,7 @@ import { environment as environmentOf } from '../../config';
 import { parseEnvironment } from '../../config/environment';
 import type { KafkaSource } from '../../lambdas/shared/kafka-source';
 import type { Source } from '../../lambdas/shared/source';
+import { kafkaReplayJobName } from '../../lambdas/shared/replay';
 import { readDeclarations } from '../../lib/declarations';
 import { sources as declared } from '../../sources';
 import { allowed, EVERY_RESOURCE, withoutReason } from './permissions';
@@ -79,6 +80,27 @@ describe.each(Object.entries(CASES))('%s', (_, one) => {
       Description: 'Moraine dev: job that reads shop',
       ScheduleExpression: 'rate(1 minute)',
     });
+  });
+
+  test('has a job that brings dead letters back, once at a time, without a way to Kafka', () => {
+    const [{ Properties: job }] = Object.values(
+      transformation(one).findResources('AWS::Glue::Job', { Properties: { Name: kafkaReplayJobName('dev', 'shop') } }),
+    ) as { Properties: Record<string, unknown> }[];
+    expect(job).toMatchObject({
+      Command: { Name: 'glueetl' },
+      ExecutionProperty: { MaxConcurrentRuns: 1 },
+      DefaultArguments: { '--topics': JSON.stringify(shop.topics), '--epoch': '1' },
+    });
+    expect(job.Connections).toBeUndefined();
+    const may = allowed(one).filter(({ who }) => who.includes('ReplayKafkashop'));
+    const services = new Set(may.map(({ action }) => action.split(':')[0]));
+    expect([...services].sort()).toEqual(['cloudwatch', 'dynamodb', 'glue', 'kms', 'logs', 's3']);
+    const where = (action: string) =>
+      may.filter((each) => each.action === action).map(({ resources }) => JSON.stringify(resources));
+    expect(where('glue:UpdateTable').join()).toMatch(/dev_bronze/);
+    expect(where('glue:UpdateTable').join()).not.toMatch(/dev_(silver|quarantine)/);
+    expect(where('s3:PutObject').join()).not.toMatch(/dev_(silver|quarantine)/);
+    expect(where('glue:GetTable').join()).toMatch(/dev_quarantine/);
   });
 
   test('tells of dead letters, unknown columns, and a job that is behind or silent', () => {

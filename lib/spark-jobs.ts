@@ -12,14 +12,12 @@ import {
   PySparkStreamingJob,
   S3Encryption,
   SecurityConfiguration,
-  WorkerType,
 } from 'aws-cdk-lib/aws-glue';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
-import type { Environment } from '../config/environment';
 import { jobName, kafkaReplayJobName } from '../lambdas/shared/replay';
 import { datasetsOf, isDerived, streamedDatasets } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
@@ -29,25 +27,16 @@ import { watchEventExports } from './export-alarms';
 import { grantItems, grantObjects } from './grants';
 import { Logs } from './logs';
 import { REST_PREFIX } from './rest-extract';
+import { PYTHON_MODULES, sparkConf, workers, type WorkerName } from './spark-settings';
 
 const ROOT = join(__dirname, '..');
 /** Prefix of what web analytics tools deliver, within the landing bucket: `event-exports/<source>/`. */
 export const EVENT_EXPORTS_PREFIX = 'event-exports/';
-type WorkerName = NonNullable<Environment['spark']['microBatches']>['workerType'];
-const WORKERS: Record<WorkerName, WorkerType> = {
-  // A quarter of a DPU, for streaming jobs only.
-  'G.025X': WorkerType.G_025X,
-  'G.1X': WorkerType.G_1X,
-  'G.2X': WorkerType.G_2X,
-  'G.4X': WorkerType.G_4X,
-  'G.8X': WorkerType.G_8X,
-};
 /** A resident run ends after so long, and the next takes over: by then it has this day's code and settings. */
 const RESIDENT = Duration.days(1);
 /** Maintenance without `spark.microBatches`, and with it: a commit every few seconds makes a long history in a day. */
 const DAILY = { everyHours: 24, keepHours: 48 };
 const FREQUENT = { everyHours: 1, keepHours: 2 };
-const PYTHON_MODULES = 'pydantic==2.14.3,pyyaml==6.0.3,fastavro==1.13.1';
 
 type CommonProps = Omit<PySparkEtlJobProps, 'workerConfiguration'>;
 type Grants = Partial<Record<Layer, CatalogueAccess>>;
@@ -324,32 +313,8 @@ export class SparkJobs extends Construct {
   }
 }
 
-const workers = (type: WorkerName, numberOfWorkers: number) => ({
-  workerType: WORKERS[type],
-  numberOfWorkers,
-});
-
 /**
  * Where Glue writes what its jobs say, below `/output` and `/error`.
  * @see https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
  */
 const logPrefix = ({ environment }: Basis): string => `/aws-glue/jobs/moraine-${environment.name}`;
-
-/**
- * Spark's settings as one `--conf` argument, the form in which Glue takes several. The local worker reads them there.
- * The catalogue `lake` is the Glue catalogue; what its tables hold lies in the lake bucket.
- * @see https://iceberg.apache.org/docs/1.10.0/aws/
- */
-export function sparkConf(lakeBucket: string): string {
-  const settings = {
-    'spark.sql.extensions': 'org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions',
-    'spark.sql.catalog.lake': 'org.apache.iceberg.spark.SparkCatalog',
-    'spark.sql.catalog.lake.catalog-impl': 'org.apache.iceberg.aws.glue.GlueCatalog',
-    'spark.sql.catalog.lake.io-impl': 'org.apache.iceberg.aws.s3.S3FileIO',
-    'spark.sql.catalog.lake.warehouse': `s3://${lakeBucket}/`,
-    'spark.sql.session.timeZone': 'UTC',
-  };
-  return Object.entries(settings)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' --conf ');
-}

@@ -9,7 +9,7 @@ import { readDeclarations } from '../../lib/declarations';
 import { Handler } from '../../lib/handler';
 import { Pipeline } from '../../lib/pipeline';
 import { PlatformStage } from '../../lib/platform';
-import { sparkConf } from '../../lib/spark-jobs';
+import { sparkConf } from '../../lib/spark-settings';
 import { sources } from '../../sources';
 import { at, resources, synthesis, synthesize, type TemplateJson } from './synthesis';
 

@@ -11,6 +11,7 @@ from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
 from common import compaction, iceberg, progress
 from common.algebra import Change
 from common.iceberg import Snapshots
+from common.merging import merge
 from common.position import make
 
 COLUMNS = [("id", "bigint", "key"), ("note", "varchar(9)", "")]
@@ -89,15 +90,33 @@ def test_tables_are_merged_side_by_side_each_with_its_own_progress(lakes, tmp_pa
         assert done.newest_position == make(1, newest)
 
 
-def test_what_merges_have_left_in_small_files_is_compacted(lakes, tmp_path, monkeypatch):
+def many_files(lake, monkeypatch):
+    """Six merges of one row, which leave eleven files; and a change that is not merged yet."""
     monkeypatch.setattr(compaction, "MANY_FILES", 1)
-    lake = lakes["notes"]
     for number in range(1, 7):
         append(lake, [upsert(number, 1, f"v{number}")])
-        run(lakes, tmp_path, "notes", 0.01)
-    # Six merges leave eleven.
-    assert compaction.files(Snapshots(lake.spark, lake.silver)) < 6
-    assert notes(lake) == {1: "v6"}
+        merge(lake.spark, lake.contract, ENVIRONMENT)
+    append(lake, [upsert(7, 1, "v7")])
+
+
+def test_what_merges_have_left_in_small_files_is_compacted_and_merges_go_on(lakes, tmp_path, monkeypatch):
+    lake = lakes["notes"]
+    many_files(lake, monkeypatch)
+    run(lakes, tmp_path, "notes", 5)
+    assert compaction.files(Snapshots(lake.spark, lake.silver)) < 5
+    assert notes(lake) == {1: "v7"}
+
+
+def test_a_compaction_that_fails_stops_no_merge(lakes, tmp_path, monkeypatch):
+    lake = lakes["notes"]
+    many_files(lake, monkeypatch)
+
+    def fail(*_):
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(compaction, "compact", fail)
+    assert run(lakes, tmp_path, "notes", 3)["failures"] == 0
+    assert notes(lake) == {1: "v7"}
 
 
 def test_a_table_that_a_compaction_has_reserved_waits(lakes, tmp_path):

@@ -65,7 +65,7 @@ def batches(lake, count: int, first: int = 0) -> list[Change]:
 
 
 def test_the_rows_are_the_same_in_fewer_files_without_deletes_to_carry_out(lake, monkeypatch):
-    monkeypatch.setattr(compaction, "MANY_MANIFESTS", 2)
+    monkeypatch.setattr(compaction, "MANY_MANIFESTS", 1)
     log = batches(lake, 4)
     before = Snapshots(lake.spark, lake.silver)
     assert int(before.summary(before.current)["total-delete-files"]) > 0

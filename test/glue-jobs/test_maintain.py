@@ -78,7 +78,7 @@ def test_the_rows_are_the_same_in_fewer_files_without_deletes_to_carry_out(lake,
     assert result["silver_files"] == 2 < result["silver_files_before"]
     assert result["bronze_files"] == 1 < result["bronze_files_before"] == 4
     assert sorted(map(str, lake.rows(lake.bronze))) == sorted(map(str, told))
-    assert len(after.line) < len(before.line) and len(Snapshots(lake.spark, lake.bronze).line) < 4
+    assert before.line[-1] not in after.line and len(Snapshots(lake.spark, lake.bronze).line) < 4
     assert result["expired"] > 0
 
 

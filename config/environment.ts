@@ -94,8 +94,10 @@ const fields = z.strictObject({
        */
       microBatches: z
         .strictObject({
-          /** Seconds from the start of a dataset's merge to that of its next; four are merged side by side. @default 5 */
+          /** Seconds from the start of a dataset's merge to that of its next. @default 5 */
           everySeconds: z.int().min(1).max(3600).default(5),
+          /** Datasets that are merged side by side. @default 4 */
+          parallel: z.int().min(1).max(32).default(4),
           /** @default 'G.1X' */
           workerType: z.enum(['G.025X', 'G.1X', 'G.2X', 'G.4X', 'G.8X']).default('G.1X'),
           /** @default 2 */
@@ -109,7 +111,7 @@ const fields = z.strictObject({
     .strictObject({
       /** Hours from one run to the next. @default - 24, with `spark.microBatches` 1 */
       everyHours: z.int().min(1).max(720).optional(),
-      /** Hours for which the tables' snapshots stay, for readers and for time travel. @default - 48, with `spark.microBatches` 6 */
+      /** Hours for which the tables' snapshots stay, for readers and for time travel. @default - 48, with `spark.microBatches` 2 */
       keepHours: z.int().min(1).max(8760).optional(),
       /** Days for which a deleted row stays as a tombstone; a change of it that arrives later is refused. @default 30 */
       tombstoneDays: z.int().min(1).max(3650).default(30),

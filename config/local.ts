@@ -35,7 +35,7 @@ export const local = {
     workers: 2,
     concurrentRuns: 4,
     timeoutMinutes: 60,
-    microBatches: { everySeconds: 1, workers: 2 },
+    microBatches: { everySeconds: 1, parallel: 2, workers: 2 },
   },
   live: {},
   warehouse: { baseCapacity: 4, maxCapacity: 8, dailyUsageLimit: { rpuHours: 8, action: 'deactivate' } },

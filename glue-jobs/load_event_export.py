@@ -84,7 +84,16 @@ class Loader:
                 continue
             pending.remove(marker)
             done = done.after(marker, pending)
-            for name, count in self.load(delivery, done).items():
+            loaded = self.load(delivery, done)
+            # At once: the next delivery may be one that ends the run.
+            line = {
+                "job": "load_delivery",
+                "dataset": self.contract.dataset,
+                "delivery": marker.path,
+                **loaded,
+            }
+            print(json.dumps(line), flush=True)
+            for name, count in loaded.items():
                 counts[name] += count
             newest = {"newest_committed_at": runs.iso(_time(marker)), "position": position.make(0, marker.at)}
         for each in waiting:

@@ -5,8 +5,7 @@ between batches but in the tables: a run that is ended anywhere, or twice at onc
 
 Arguments: the common ones (common/arguments.py), without --dataset, and
   --datasets A,B,C     those without news cost a look at the catalogue
-  --parallel N         so many are merged side by side (default: as many as there are cores, 4 at most), each by one
-                       thread at a time
+  --parallel N         so many are merged side by side (default 4), each by one thread at a time
   --every SECONDS      from the start of a dataset's merge to that of its next (default 5)
   --seconds SECONDS    ends when each has been looked at once more after so long (default 0: never), for a new run to
                        take over
@@ -33,6 +32,8 @@ from common.merging import merge
 
 PATIENCE = 5
 """Failures of one dataset in a row, after which the run fails: until then the others go on."""
+REST = 10
+"""After a compaction of a dataset no other begins for so many times as long as it took: merges come first."""
 
 
 class OutdatedError(Exception):
@@ -50,6 +51,7 @@ class Follower:
     failures: int = 0
     in_a_row: int = 0
     files: int = 0
+    rests_until: float = 0.0
 
     def look(self, environment: str) -> dict:
         """Merges what there is, in the session of its thread. Raises OutdatedError, or what the merge raised."""
@@ -58,14 +60,30 @@ class Follower:
             raise OutdatedError
         if compaction.is_reserved(spark, silver):
             return {"bronze_rows": 0}
-        self._compact(spark, silver)
+        if self._compact(spark, silver):
+            # It took its time: what was checked above is checked anew by the next look.
+            return {"bronze_rows": 0}
         return merge(spark, self.contract, environment)
 
-    def _compact(self, spark: SparkSession, silver: str) -> None:
-        """Compacts silver when merges have left many files since the last time."""
-        many = compaction.MANY_FILES * self.contract.bucket_count
-        if compaction.files(Snapshots(spark, silver, refresh=False)) > self.files + many:
-            self.files = compaction.compact(spark, silver)["files"]
+    def _compact(self, spark: SparkSession, silver: str) -> bool:
+        """Compacts silver's small files when merges have left many since the last time, and says whether it did. The
+        next one begins no sooner than after ten times as long as that took. A failure is told, and stops no merge.
+        """
+        began = time.monotonic()
+        there = compaction.files(Snapshots(spark, silver, refresh=False))
+        if (
+            began < self.rests_until
+            or there <= self.files + compaction.MANY_FILES * self.contract.bucket_count
+        ):
+            return False
+        try:
+            self.files = compaction.compact(spark, silver, compaction.SMALL)["files"]
+        except Exception:
+            traceback.print_exc()
+            self.files = there
+        ended = time.monotonic()
+        self.rests_until = ended + REST * (ended - began)
+        return True
 
     def take(self, looked: Future) -> dict | None:
         """Counts a look; gives its result when it merged something. Raises OutdatedError, and the last straw."""
@@ -92,7 +110,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     """Runs the job; gives its result. Raises what a dataset's merge raised `PATIENCE` times in a row."""
     parser = arguments.parser("Merges bronze into silver as long as it runs.", dataset=False)
     parser.add_argument("--datasets", required=True, type=lambda text: text.split(","))
-    parser.add_argument("--parallel", type=int)
+    parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--every", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=0.0)
     given, _ = parser.parse_known_args(argv)
@@ -101,8 +119,7 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     ends = time.monotonic() + given.seconds if given.seconds else float("inf")
     outdated: str | None = None
     running: dict[Future, Follower] = {}
-    parallel = given.parallel or min(4, session.sparkContext.defaultParallelism)
-    with ThreadPoolExecutor(parallel, initializer=spark_threads.enter, initargs=(session,)) as pool:
+    with ThreadPoolExecutor(given.parallel, initializer=spark_threads.enter, initargs=(session,)) as pool:
         while True:
             now = time.monotonic()
             over = outdated is not None or now >= ends

@@ -15,6 +15,7 @@ still fail: the commonest, with how many).
 """
 
 import sys
+import traceback
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, SparkSession
@@ -40,18 +41,25 @@ SHOWN = 5
 
 
 def main(argv: list[str], spark: SparkSession | None = None) -> list[dict]:
-    """Runs the job; gives its results."""
+    """Runs the job; gives its results. Raises RuntimeError that names the topics that failed: the others are done."""
     parser = arguments.parser("Brings dead letters of Kafka topics to bronze.", dataset=False)
     parser.add_argument("--topics", required=True)
     parser.add_argument("--epoch", type=int, default=1)
     parser.add_argument("--since", type=datetime.fromisoformat)
     given, _ = parser.parse_known_args(argv)
     session = spark or SparkSession.builder.getOrCreate()
-    topics = kafka_topics.read(given.topics, given.contracts, given.epoch)
-    return [
-        runs.finish(replay(session, topic, given.env, given.since), given.run_id, given.runs_table)
-        for topic in topics
-    ]
+    results, failed = [], []
+    for topic in kafka_topics.read(given.topics, given.contracts, given.epoch):
+        try:
+            result = replay(session, topic, given.env, given.since)
+        except Exception as error:
+            traceback.print_exc()
+            failed.append(f"{topic.name} ({type(error).__name__}: {error})"[:500])
+        else:
+            results.append(runs.finish(result, given.run_id, given.runs_table))
+    if failed:
+        raise RuntimeError(f"not replayed: {'; '.join(failed)}")
+    return results
 
 
 def replay(spark: SparkSession, topic: Topic, environment: str, since: datetime | None = None) -> dict:

@@ -44,19 +44,19 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
     session = spark or SparkSession.builder.getOrCreate()
     options = kafka_client.settings(given.bootstrap_servers, given.authentication, given.secret)
     topics = kafka_topics.read(given.topics, given.contracts, given.epoch)
-    streams = [Stream(session, topic, given.env) for topic in topics]
     client = Client(session, options)
     scratch = tempfile.mkdtemp(prefix="kafka-")
     queries: dict[Stream, StreamingQuery] = {}
     broken: list[Exception] = []
     try:
-        for stream in streams:
-            folder = f"file://{scratch}/{stream.dataset}"
+        for topic in topics:
+            folder = f"file://{scratch}/{topic.contract.dataset}"
             every = None if given.available else given.every
             try:
+                stream = Stream(session, topic, given.env)
                 queries[stream] = stream.start(client, options, folder, given, every)
             except Exception as error:
-                _put_aside(stream, error, broken)
+                _put_aside(topic.contract.dataset, error, broken)
         return _watch(session, queries, broken, client, given)
     finally:
         for query in queries.values():
@@ -65,8 +65,8 @@ def main(argv: list[str], spark: SparkSession | None = None) -> dict:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _put_aside(stream: Stream, error: Exception, broken: list[Exception]) -> None:
-    print(f"{stream.dataset} is not read any more by this run: {error}", file=sys.stderr, flush=True)
+def _put_aside(dataset: str, error: Exception, broken: list[Exception]) -> None:
+    print(f"{dataset} is not read any more by this run: {error}", file=sys.stderr, flush=True)
     broken.append(error)
 
 
@@ -101,8 +101,10 @@ def _watch(
         _record(list(queries), total, given)
         for stream, query in list(queries.items()):
             if error := query.exception():
-                _put_aside(stream, error, broken)
+                _put_aside(stream.dataset, error, broken)
                 del queries[stream]
+                # What it did since it was asked a moment ago.
+                _record([stream], total, given)
         now = time.monotonic()
         if broken:
             ends = min(ends, now + PATIENCE)
@@ -114,6 +116,8 @@ def _watch(
             told = now
             for stream in queries:
                 if not tables.is_of_version(session, stream.topic.contract, given.env):
+                    if broken:
+                        raise broken[0]
                     return total | {"outdated": stream.dataset}
                 _tell(stream, client, given.run_id)
         time.sleep(LOOK_EVERY if not given.available else LOOK_EVERY / 5)
@@ -130,10 +134,14 @@ def _record(streams: list[Stream], total: dict, given) -> None:
 
 
 def _tell(stream: Stream, client: Client, run_id: str) -> None:
-    """A line for the metric filter of lib/kafka-alarms.ts."""
-    now = runs.iso(datetime.now(UTC))
-    line = {"job": "kafka_lag", "run_id": run_id, "dataset": stream.dataset, "behind": stream.behind(client)}
-    line["at"] = now
+    """A line for the metric filter of lib/kafka-alarms.ts. Whether the topic can be read its query says itself."""
+    try:
+        behind = stream.behind(client)
+    except Exception as error:
+        print(f"nobody knows how far {stream.dataset} is behind: {error}", file=sys.stderr, flush=True)
+        return
+    line = {"job": "kafka_lag", "run_id": run_id, "dataset": stream.dataset, "behind": behind}
+    line["at"] = runs.iso(datetime.now(UTC))
     print(json.dumps(line), flush=True)
 
 

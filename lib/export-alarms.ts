@@ -5,7 +5,7 @@ import type { AlarmTopic } from './alarms';
 
 /**
  * An alarm on events of web analytics tools' exports that are in quarantine: `logGroup` is where
- * `glue-jobs/load_event_export.py` prints a line for each run.
+ * `glue-jobs/load_event_export.py` prints a line for each delivery.
  */
 export function watchEventExports(
   scope: Construct,
@@ -13,7 +13,7 @@ export function watchEventExports(
 ): void {
   const filter = new MetricFilter(scope, 'exports-quarantined-filter', {
     logGroup,
-    filterPattern: FilterPattern.literal('{ $.job = "load_event_export" && $.quarantined >= 0 }'),
+    filterPattern: FilterPattern.literal('{ $.job = "load_delivery" && $.quarantined >= 0 }'),
     metricNamespace: `Moraine/${Stack.of(scope).stackName}`,
     metricName: 'event-exports-quarantined',
     metricValue: '$.quarantined',

@@ -15,8 +15,8 @@ export interface ServingProps extends Basis {
 
 /**
  * The table that the analytics API answers from, and the handler that fills it from gold (`publish`). A version of an
- * endpoint's rows is written whole, then shown at once; old versions go by themselves (`expires_at`). Publishing again
- * rebuilds the table, so it is not kept when its stack goes. With `live` it is filled on a schedule too, unless
+ * endpoint's rows is written whole, then shown at once; later publications delete the old ones. Publishing again rebuilds
+ * the table, so it is not kept when its stack goes. With `live` it is filled on a schedule too, unless
  * `schedule` is `none`.
  */
 export class Serving extends Construct {
@@ -28,7 +28,6 @@ export class Serving extends Construct {
     this.table = new Table(this, 'Table', {
       partitionKey: { name: 'pk', type: AttributeType.STRING },
       sortKey: { name: 'sk', type: AttributeType.STRING },
-      timeToLiveAttribute: 'expires_at',
       billingMode: BillingMode.PAY_PER_REQUEST,
       encryption: TableEncryption.CUSTOMER_MANAGED,
       encryptionKey: props.key,

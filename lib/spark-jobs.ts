@@ -195,6 +195,7 @@ export class SparkJobs extends Construct {
         arguments: {
           '--datasets': datasets.join(','),
           '--every': String(microBatches.everySeconds),
+          '--parallel': String(microBatches.parallel),
           '--run-id': 'micro-batches',
         },
       });

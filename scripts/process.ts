@@ -7,8 +7,16 @@ export interface Ended {
   readonly output: string;
 }
 
-/** Runs a command in the repo's root, showing its output as it comes. */
-export function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+/**
+ * Runs a command in the repo's root.
+ * @param shows `coming`: its output as it comes; `nothing`: for whoever shows it when it has ended
+ */
+export function run(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  shows: 'coming' | 'nothing' = 'coming',
+): Promise<Ended> {
   return new Promise((done, failed) => {
     const child = spawn(command, args, {
       cwd: ROOT,
@@ -18,11 +26,11 @@ export function run(command: string, args: readonly string[], env: Record<string
     const chunks: string[] = [];
     child.stdout.on('data', (data: Buffer) => {
       chunks.push(data.toString());
-      process.stdout.write(data);
+      if (shows === 'coming') process.stdout.write(data);
     });
     child.stderr.on('data', (data: Buffer) => {
       chunks.push(data.toString());
-      process.stderr.write(data);
+      if (shows === 'coming') process.stderr.write(data);
     });
     child.on('error', failed);
     child.on('exit', (code) => done({ code: code ?? 1, output: chunks.join('') }));

@@ -2,8 +2,10 @@ import { venv } from '../local/toolchain';
 import { bin, command, run } from './process';
 
 /**
- * `npm test`: every test, TypeScript's by jest, Python's and dbt's by pytest, and the end-to-end run.
- * The last line counts them all. Arguments are passed to neither: run `npx jest …` or `.venv/bin/pytest …` for a part.
+ * `npm test`: every test, TypeScript's and the end-to-end runs by jest, Python's and dbt's by pytest, side by side: each
+ * waits much. What pytest says is shown when jest has ended. `-- --serial`: one after the other, for a machine with less
+ * than 8 GB. The last line counts them all. Other arguments are passed to neither: run `npx jest …` or
+ * `.venv/bin/pytest …` for a part.
  */
 
 /** Tests of a jest run: `Tests:  1 failed, 2 skipped, 30 passed, 33 total`. */
@@ -15,8 +17,12 @@ const pytestCount = (output: string, kind: string): number =>
   Number(new RegExp(`(\\d+) ${kind}[^\\n]* in [\\d.]+s`).exec(output)?.[1] ?? 0);
 
 command(async () => {
+  const serial = process.argv.includes('--serial');
+  const python = () => run(venv('python'), ['-m', 'pytest'], {}, serial ? 'coming' : 'nothing');
+  const begun = serial ? undefined : python();
   const jest = await run(process.execPath, [bin('jest/bin/jest.js'), '--ci']);
-  const pytest = await run(venv('python'), ['-m', 'pytest']);
+  const pytest = await (begun ?? python());
+  if (!serial) console.log(pytest.output);
   const passed = jestCount(jest.output, 'passed') + pytestCount(pytest.output, 'passed');
   const failed =
     jestCount(jest.output, 'failed') + pytestCount(pytest.output, 'failed') + pytestCount(pytest.output, 'error');

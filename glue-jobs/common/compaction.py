@@ -21,6 +21,8 @@ OPTIONS = {
     "delete-ratio-threshold": "0.05",
     "remove-dangling-deletes": "true",
 }
+SMALL = OPTIONS | {"min-file-size-bytes": str(8 * 2**20)}
+"""Only what merges of small batches have left: larger files are the maintenance's."""
 MANY_FILES = 10
 """So many more of them in each bucket than a compaction left slow a merge down, which reads them all."""
 MANY_MANIFESTS = 20
@@ -28,7 +30,7 @@ MANY_MANIFESTS = 20
 RESERVED = timedelta(minutes=15)
 
 
-def compact(spark: SparkSession, table: str) -> dict[str, int]:
+def compact(spark: SparkSession, table: str, options: dict[str, str] = OPTIONS) -> dict[str, int]:
     """Compacts one table; says how many data files and delete files it had before, and has now.
 
     When a merge commits meanwhile it is done again: from the second time on the table is reserved, or a merge that
@@ -38,7 +40,7 @@ def compact(spark: SparkSession, table: str) -> dict[str, int]:
     if before.current is None:
         return {"files_before": 0, "files": 0}
     with reservation(spark, table) as reserve:
-        iceberg.persist(lambda: _call(spark, "rewrite_data_files", table, OPTIONS), reserve)
+        iceberg.persist(lambda: _call(spark, "rewrite_data_files", table, options), reserve)
     if Snapshots(spark, table).manifests > MANY_MANIFESTS:
         iceberg.persist(lambda: _call(spark, "rewrite_manifests", table))
     return {"files_before": files(before), "files": files(Snapshots(spark, table))}
@@ -64,7 +66,8 @@ def reservation(spark: SparkSession, table: str) -> Iterator:
     try:
         yield reserve
     finally:
-        if taken:
+        # Somebody else's may stand there by now.
+        if taken and Snapshots(spark, table).properties.get(tables.RESERVED_UNTIL) == taken[-1]:
             spark.sql(f"alter table {table} unset tblproperties if exists ('{tables.RESERVED_UNTIL}')")
 
 

@@ -130,6 +130,9 @@ def from_payload(text: str) -> Message | None:
         (name in told) == (f"{name}_base64" in told) for name in ("key", "value")
     ):
         return None
+    texts = [told.get(name, told.get(f"{name}_base64")) for name in ("key", "value")]
+    if not all(text is None or isinstance(text, str) for text in texts):
+        return None
     key, value = (_unkept(name, told) for name in ("key", "value"))
     return Message(key, value, told.get("timestamp_micros"), told.get("epoch"))
 

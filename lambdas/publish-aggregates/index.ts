@@ -10,7 +10,7 @@ import { sleep, type Sleep } from '../shared/retry';
 import { lastPublish, recordPublish } from '../shared/run-records';
 import { runStatement, warehouseOf } from '../shared/statement';
 import { digestOf, groupRows, selectSql } from './rows';
-import { confirmPointer, expireOld, flipPointer, writeVersion } from './store';
+import { confirmPointer, deleteOld, flipPointer, noteShown, writeVersion } from './store';
 
 /** `again`: only what the pipeline has published before, for a warehouse that is new has no gold yet. */
 const request = z.object({ runId: z.string().min(1), again: z.boolean().default(false) });
@@ -79,9 +79,11 @@ export const makeHandler =
       }
       await writeVersion(serving, endpoint.path, version, groups);
       const current = await flipPointer(serving, endpoint.path, { version, publishedAt, rows: rows.length, digest });
-      const expired = await expireOld(serving, endpoint.path, deps.now());
+      const now = deps.now();
+      if (current) await noteShown(serving, endpoint.path, version, now);
+      const deleted = await deleteOld(serving, endpoint.path, now);
       endpoints.push({ path: endpoint.path, rows: rows.length, current });
-      log('endpoint published', { path: endpoint.path, rows: rows.length, version, current, expired });
+      log('endpoint published', { path: endpoint.path, rows: rows.length, version, current, deleted });
     }
     await recordPublish(runs, { run_id: runId, published_at: publishedAt });
     return { runId, publishedAt, endpoints };

@@ -1,7 +1,6 @@
 import {
   BatchWriteCommand,
   type BatchWriteCommandInput,
-  GetCommand,
   PutCommand,
   QueryCommand,
   UpdateCommand,
@@ -31,12 +30,12 @@ type WriteRequest = NonNullable<BatchWriteCommandInput['RequestItems']>[string][
 const ATTEMPTS = 10;
 const LOT = 25;
 const LANES = 8;
-/** Days for which an old version can still be read. */
-const KEEP_DAYS = 1;
+/** For so long whoever has read the pointer may read the version that it named: an answer takes two requests. */
+const READ_MS = 60_000;
 
 /**
  * Writes all rows of a version; nobody sees them before the pointer names it. Its key and its whole manifest come
- * first: by them a later run finds, and lets expire, the rows of one that was killed.
+ * first: by them a later run finds, and deletes, the rows of one that was killed.
  */
 export async function writeVersion(
   serving: Serving,
@@ -117,32 +116,34 @@ async function unlessRefused(write: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** Lets every version older than the current one expire, those that a broken run left behind included. */
-export async function expireOld(serving: Serving, path: string, now: Date): Promise<number> {
-  const { Item } = await serving.client.send(
-    new GetCommand({ TableName: serving.table, Key: { pk: path, sk: POINTER }, ConsistentRead: true }),
+/** Notes that a version is the one that is answered, by the clock of now: `deleteOld` asks for that. */
+export const noteShown = ({ client, table }: Serving, path: string, version: string, now: Date): Promise<unknown> =>
+  client.send(
+    new PutCommand({ TableName: table, Item: { pk: path, sk: versionKey(version), shown_at: now.toISOString() } }),
   );
-  const current = parse(`Pointer of ${path}`, z.object({ version: z.string() }), Item).version;
-  const begun = await query(serving, path, versionKey(''));
-  const old = begun.map((item) => item.sk.slice(versionKey('').length)).filter((version) => version < current);
-  for (const version of old) await expire(serving, path, version, now);
+
+/**
+ * Deletes the versions that nobody reads any more, those that a broken run left behind included: all that are older than
+ * one that has been shown for a minute.
+ */
+export async function deleteOld(serving: Serving, path: string, now: Date): Promise<number> {
+  const begun = (await query(serving, path, versionKey(''))).map((item) => ({
+    version: item.sk.slice(versionKey('').length),
+    shownAt: 'shown_at' in item ? String(item.shown_at) : undefined,
+  }));
+  const until = new Date(now.getTime() - READ_MS).toISOString();
+  const shown = begun.filter(({ shownAt }) => shownAt !== undefined && shownAt <= until).at(-1);
+  const old = begun.filter(({ version }) => shown && version < shown.version);
+  for (const { version } of old) await deleteVersion(serving, path, version);
   return old.length;
 }
 
-async function expire(serving: Serving, path: string, version: string, now: Date): Promise<void> {
-  const expires_at = Math.floor(now.getTime() / 1000) + KEEP_DAYS * 86_400;
+async function deleteVersion(serving: Serving, path: string, version: string): Promise<void> {
   const manifest = await query(serving, manifestKey(path, version));
   for (const { sk } of manifest) {
-    const rows = await query(serving, dataKey(path, version, sk === manifestSort('') ? '' : sk));
-    await writeAll(
-      serving,
-      rows.map((row) => ({ ...row, expires_at })),
-    );
+    await writeAll(serving, await query(serving, dataKey(path, version, sk === manifestSort('') ? '' : sk)), 'delete');
   }
-  await writeAll(
-    serving,
-    manifest.map((item) => ({ ...item, expires_at })),
-  );
+  await writeAll(serving, manifest, 'delete');
   await writeAll(serving, [{ pk: path, sk: versionKey(version) }], 'delete');
 }
 

@@ -7,7 +7,7 @@ import type { Endpoint } from './endpoint';
  * | pk | sk | item |
  * |---|---|---|
  * | `<path>` | `current` | pointer: `version`, `published_at`, `rows` |
- * | `<path>` | `version#<version>` | a version that was begun, so that a later run can expire it |
+ * | `<path>` | `version#<version>` | a version that was begun, so that a later run can delete it; `shown_at`, if the pointer named it |
  * | `<path>#<version>` | `<filter>` | `rows`: how many one filter has in the warehouse |
  * | `<path>#<version>#<filter>` | rank | `row`: one row as JSON, of the first `MOST_ROWS` |
  */

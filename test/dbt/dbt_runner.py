@@ -176,9 +176,9 @@ def preloaded(folder: Path) -> Iterator[None]:
         text=True,
     )
     assert process.stdin and process.stdout
+    assert process.stdout.readline() == "ready\n", "dbt could not be imported; its reason is above"
+    PROGRAMS.insert(0, folder)
     try:
-        assert process.stdout.readline() == "ready\n", "dbt could not be imported; its reason is above"
-        PROGRAMS.insert(0, folder)
         yield
     finally:
         PROGRAMS.remove(folder)

@@ -46,6 +46,7 @@ def test_each_endpoint_has_a_statement_that_redshift_takes_too(statements: dict[
         "/analytics/orders/customers",
         "/analytics/orders/product",
         "/analytics/orders/top",
+        "/analytics/web/sessions",
     ]
     assert {path: found for path, sql in statements.items() if (found := postgres_only(sql))} == {}
 

@@ -65,20 +65,20 @@ def batches(lake, count: int, first: int = 0) -> list[Change]:
 
 
 def test_the_rows_are_the_same_in_fewer_files_without_deletes_to_carry_out(lake, monkeypatch):
-    monkeypatch.setattr(compaction, "MANY_MANIFESTS", 2)
+    monkeypatch.setattr(compaction, "MANY_MANIFESTS", 1)
     log = batches(lake, 4)
     before = Snapshots(lake.spark, lake.silver)
     assert int(before.summary(before.current)["total-delete-files"]) > 0
-    told = lake.rows(lake.bronze)
+    told, many = lake.rows(lake.bronze), before.manifests
     result = maintain(lake)
     after = Snapshots(lake.spark, lake.silver)
     assert silver(lake) == expected(fold(log, NAMES))
     assert int(after.summary(after.current).get("total-delete-files", 0)) == 0
-    assert [Snapshots(lake.spark, table).manifests for table in (lake.silver, lake.bronze)] == [1, 1]
+    assert after.manifests < many / 2 and Snapshots(lake.spark, lake.bronze).manifests == 1
     assert result["silver_files"] == 2 < result["silver_files_before"]
     assert result["bronze_files"] == 1 < result["bronze_files_before"] == 4
     assert sorted(map(str, lake.rows(lake.bronze))) == sorted(map(str, told))
-    assert len(after.line) < len(before.line) and len(Snapshots(lake.spark, lake.bronze).line) < 4
+    assert before.line[-1] not in after.line and len(Snapshots(lake.spark, lake.bronze).line) < 4
     assert result["expired"] > 0
 
 

@@ -11,6 +11,7 @@ from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
 from common import compaction, iceberg, progress
 from common.algebra import Change
 from common.iceberg import Snapshots
+from common.merging import merge
 from common.position import make
 
 COLUMNS = [("id", "bigint", "key"), ("note", "varchar(9)", "")]
@@ -40,13 +41,26 @@ def notes(lake):
     return {key[0]: values["note"] for key, (values, *_) in silver(lake).items()}
 
 
-def test_what_arrives_while_it_runs_is_merged(lakes, tmp_path):
-    append(lakes["notes"], [upsert(1, 1, "old"), upsert(1, 2, "stays")])
-    arrive = threading.Timer(4, lambda: append(lakes["notes"], [upsert(2, 1, "new"), upsert(3, 3, "came")]))
-    arrive.start()
-    result = run(lakes, tmp_path, "notes,letters", 6)
-    arrive.join()
-    assert notes(lakes["notes"]) == {1: "new", 2: "stays", 3: "came"}
+def newer_version(lake):
+    """As a deployment of another contract leaves the table: a run ends then."""
+    lake.spark.sql(f"alter table {lake.silver} set tblproperties ('moraine.contract-version' = '1.1.0')")
+
+
+def test_what_arrives_while_it_runs_is_merged(lakes, tmp_path, monkeypatch):
+    stock, lake = job.merge, lakes["notes"]
+
+    def and_more_arrives(spark, contract, environment):
+        result = stock(spark, contract, environment)
+        if contract.dataset == "notes" and result["bronze_rows"] == 2:
+            append(lake, [upsert(2, 1, "new"), upsert(3, 3, "came"), upsert(4, 4, "too")])
+        elif contract.dataset == "notes" and result["bronze_rows"] == 3:
+            newer_version(lake)
+        return result
+
+    monkeypatch.setattr(job, "merge", and_more_arrives)
+    append(lake, [upsert(1, 1, "old"), upsert(1, 2, "stays")])
+    result = run(lakes, tmp_path, "notes,letters", 120)
+    assert notes(lake) == {1: "new", 2: "stays", 3: "came", 4: "too"}
     assert result["batches"] == 2 and result["failures"] == 0 and result["rounds"] >= 2
 
 
@@ -89,15 +103,48 @@ def test_tables_are_merged_side_by_side_each_with_its_own_progress(lakes, tmp_pa
         assert done.newest_position == make(1, newest)
 
 
-def test_what_merges_have_left_in_small_files_is_compacted(lakes, tmp_path, monkeypatch):
+def many_files(lake, monkeypatch):
+    """Six merges of one row, which leave eleven files; and a change that is not merged yet."""
     monkeypatch.setattr(compaction, "MANY_FILES", 1)
-    lake = lakes["notes"]
     for number in range(1, 7):
         append(lake, [upsert(number, 1, f"v{number}")])
-        run(lakes, tmp_path, "notes", 0.01)
-    # Six merges leave eleven.
-    assert compaction.files(Snapshots(lake.spark, lake.silver)) < 6
-    assert notes(lake) == {1: "v6"}
+        merge(lake.spark, lake.contract, ENVIRONMENT)
+    append(lake, [upsert(7, 1, "v7")])
+
+
+def merge_and_end(lake, monkeypatch):
+    """Lets the run end when it has merged something."""
+    stock = job.merge
+
+    def and_end(*arguments):
+        result = stock(*arguments)
+        if result["bronze_rows"]:
+            newer_version(lake)
+        return result
+
+    monkeypatch.setattr(job, "merge", and_end)
+
+
+def test_what_merges_have_left_in_small_files_is_compacted_and_merges_go_on(lakes, tmp_path, monkeypatch):
+    lake = lakes["notes"]
+    many_files(lake, monkeypatch)
+    merge_and_end(lake, monkeypatch)
+    run(lakes, tmp_path, "notes", 120)
+    assert compaction.files(Snapshots(lake.spark, lake.silver)) < 5
+    assert notes(lake) == {1: "v7"}
+
+
+def test_a_compaction_that_fails_stops_no_merge(lakes, tmp_path, monkeypatch):
+    lake = lakes["notes"]
+    many_files(lake, monkeypatch)
+
+    def fail(*_):
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(compaction, "compact", fail)
+    merge_and_end(lake, monkeypatch)
+    assert run(lakes, tmp_path, "notes", 120)["failures"] == 0
+    assert notes(lake) == {1: "v7"}
 
 
 def test_a_table_that_a_compaction_has_reserved_waits(lakes, tmp_path):
@@ -111,8 +158,7 @@ def test_a_table_that_a_compaction_has_reserved_waits(lakes, tmp_path):
 
 
 def test_a_table_of_a_newer_contract_ends_the_run_before_it_merges_anything(lakes, tmp_path):
-    table = lakes["notes"].silver
-    lakes["notes"].spark.sql(f"alter table {table} set tblproperties ('moraine.contract-version' = '1.1.0')")
+    newer_version(lakes["notes"])
     append(lakes["notes"], [upsert(1, 1, "a")])
     result = run(lakes, tmp_path, "notes,letters", 60)
     assert result["outdated"] == "notes" and result["rounds"] == 0

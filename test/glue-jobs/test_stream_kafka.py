@@ -214,7 +214,7 @@ def test_a_run_without_end_reads_what_comes_while_it_runs(lake, topic, producer,
 
     monkeypatch.setattr(kafka_stream.Stream, "take", and_more_comes)
     producer.send(topic, [thing(1)])
-    assert run(available="false", every="0.5", seconds="12")["batches"] >= 2
+    assert run(available="false", every="0.5", seconds="20")["batches"] >= 2
     assert sorted(names(lake)) == [1, 2]
 
 

@@ -194,7 +194,7 @@ describe('SparkJobs', () => {
   test('the resident merge runs once at a time, ends after a day, is started again within a minute, and tells when it fails', () => {
     const spark = {
       ...environmentOf('prod').spark,
-      microBatches: { everySeconds: 5, workerType: 'G.1X', workers: 2 },
+      microBatches: { everySeconds: 5, parallel: 4, workerType: 'G.1X', workers: 2 },
     } as const;
     const resident = Template.fromJSON(synthesize('prod', { spark }).templates.Transformation);
     resident.hasResourceProperties('AWS::Glue::Job', {
@@ -214,7 +214,7 @@ describe('SparkJobs', () => {
   });
 
   test('live answers are views, published as often as wished; without the wish nothing is', () => {
-    const microBatches = { everySeconds: 5, workerType: 'G.1X', workers: 2 } as const;
+    const microBatches = { everySeconds: 5, parallel: 4, workerType: 'G.1X', workers: 2 } as const;
     const spark = { ...environmentOf('prod').spark, microBatches };
     const { templates } = synthesize('prod', { spark, live: { publishEveryMinutes: 5 } });
     const isLive = (value: string) => ({
@@ -243,7 +243,7 @@ describe('SparkJobs', () => {
   });
 
   test('all tables are maintained once a day, once an hour beside a resident merge, or as often as said', () => {
-    const microBatches = { everySeconds: 5, workerType: 'G.1X', workers: 2 } as const;
+    const microBatches = { everySeconds: 5, parallel: 4, workerType: 'G.1X', workers: 2 } as const;
     const cases = [
       [{}, 'rate(1 day)', '48'],
       [{ spark: { ...environmentOf('prod').spark, microBatches } }, 'rate(1 hour)', '2'],

@@ -52,7 +52,7 @@ test('synthesizes the job, and what it may do', () => {
 test('tells of events that lie in quarantine', () => {
   const transformation = Template.fromJSON(one.templates.Transformation);
   transformation.hasResourceProperties('AWS::Logs::MetricFilter', {
-    FilterPattern: '{ $.job = "load_event_export" && $.quarantined >= 0 }',
+    FilterPattern: '{ $.job = "load_delivery" && $.quarantined >= 0 }',
     MetricTransformations: [{ MetricName: 'event-exports-quarantined', MetricValue: '$.quarantined' }],
   });
   transformation.hasResourceProperties('AWS::CloudWatch::Alarm', { MetricName: 'event-exports-quarantined' });

@@ -25,6 +25,7 @@ function setUp(rows: Rows = rowsOf(30)) {
   const gold = { rows };
   let time = new Date('2026-11-20T06:00:00Z').getTime();
   const now = () => new Date((time += 1000));
+  const wait = (seconds: number) => (time += seconds * 1000);
   const redshift = fakeRedshift(() => gold.rows);
   const publish = makeHandler({ env, platform, redshift, dynamo: dynamo.client, now, sleep: noSleep });
   const app = makeApp({ platform: platform(), dynamo: dynamo.client, servingTable: 'serving', runsTable: 'runs', now });
@@ -32,7 +33,7 @@ function setUp(rows: Rows = rowsOf(30)) {
     const response = await app.request(path);
     return { status: response.status, text: await response.text(), headers: response.headers };
   };
-  return { dynamo, gold, redshift, publish, get };
+  return { dynamo, gold, redshift, publish, get, wait };
 }
 
 it('publishes what is then answered, digit for digit and in order', async () => {
@@ -74,8 +75,10 @@ it('publishes the first thousand of each filter, and says how many there are', a
   expect(JSON.parse((await get('/analytics/orders?status=open')).text)).toMatchObject({ count: 1000, total: 1003 });
 });
 
-it('replaces a version at once, and lets the old one expire', async () => {
-  const { publish, gold, get, dynamo } = setUp(rowsOf(30));
+it('replaces a version at once, and deletes the old one when nobody reads it any more', async () => {
+  const { publish, gold, get, dynamo, wait } = setUp(rowsOf(30));
+  const rows = () => dynamo.all().filter((item) => 'row' in item).length;
+  const versions = () => dynamo.all().filter((item) => item.sk.startsWith('version#')).length;
   await publish({ runId: 'run-1' });
   gold.rows = rowsOf(3);
   await publish({ runId: 'run-2' });
@@ -83,11 +86,16 @@ it('replaces a version at once, and lets the old one expire', async () => {
     count: 3,
     as_of: '2026-11-20T06:00:03.000Z',
   });
-  const data = dynamo.all().filter((item) => 'row' in item);
-  const expiring = data.filter((item) => 'expires_at' in item);
-  expect([data.length, expiring.length]).toEqual([30 + 15 + 3 + 2, 30 + 15]);
-  expect(expiring[0].expires_at).toBe(Math.floor(new Date('2026-11-21T06:00:04Z').getTime() / 1000));
-  expect(dynamo.all().filter((item) => item.sk.startsWith('version#'))).toHaveLength(1);
+  expect([rows(), versions()]).toEqual([30 + 15 + 3 + 2, 2]);
+  wait(50);
+  gold.rows = rowsOf(4);
+  await publish({ runId: 'run-3' });
+  expect([rows(), versions()]).toEqual([30 + 15 + 3 + 2 + 4 + 2, 3]);
+  wait(10);
+  gold.rows = rowsOf(6);
+  await publish({ runId: 'run-4' });
+  expect([rows(), versions()]).toEqual([3 + 2 + 4 + 2 + 6 + 3, 3]);
+  expect(JSON.parse((await get('/analytics/orders?status=open')).text)).toMatchObject({ count: 6 });
 });
 
 it('writes nothing but the time when nothing has changed', async () => {
@@ -117,7 +125,7 @@ it('publishes again only what was published before: a new warehouse has no gold 
 });
 
 it('keeps the old version when it breaks off, and clears what it left behind next time', async () => {
-  const { publish, gold, get, dynamo } = setUp(rowsOf(5));
+  const { publish, gold, get, dynamo, wait } = setUp(rowsOf(5));
   await publish({ runId: 'run-1' });
   gold.rows = rowsOf(40);
   const send = dynamo.client.send.bind(dynamo.client) as (command: unknown) => Promise<unknown>;
@@ -134,12 +142,14 @@ it('keeps the old version when it breaks off, and clears what it left behind nex
   gold.rows = rowsOf(6);
   await publish({ runId: 'run-3' });
   expect(JSON.parse((await get('/analytics/orders?status=open')).text)).toMatchObject({ count: 6 });
-  const unexpiring = dynamo.all().filter((item) => 'row' in item && !('expires_at' in item));
-  expect(unexpiring).toHaveLength(6 + 3);
+  wait(60);
+  gold.rows = rowsOf(2);
+  await publish({ runId: 'run-4' });
+  expect(dynamo.all().filter((item) => 'row' in item)).toHaveLength(6 + 3 + 2 + 1);
 });
 
 it.each([1, 2, 3, 4])('finds all rows of a run that died while lot %i was under way', async (lost) => {
-  const { publish, gold, dynamo } = setUp(rowsOf(60));
+  const { publish, gold, dynamo, wait } = setUp(rowsOf(60));
   const send = dynamo.client.send.bind(dynamo.client) as (command: unknown) => Promise<unknown>;
   let lots = 0;
   // Lots travel side by side: those after the lost one may arrive all the same.
@@ -154,8 +164,10 @@ it.each([1, 2, 3, 4])('finds all rows of a run that died while lot %i was under 
   Object.assign(dynamo.client, { send });
   gold.rows = rowsOf(6);
   await publish({ runId: 'later' });
-  const unexpiring = dynamo.all().filter((item) => 'row' in item && !('expires_at' in item));
-  expect(unexpiring).toHaveLength(6 + 3);
+  wait(60);
+  gold.rows = rowsOf(2);
+  await publish({ runId: 'last' });
+  expect(dynamo.all().filter((item) => 'row' in item)).toHaveLength(6 + 3 + 2 + 1);
 });
 
 it('never goes back to an older version', async () => {
@@ -172,7 +184,7 @@ it('never goes back to an older version', async () => {
 });
 
 it('leaves a newer version alone that another run is writing', async () => {
-  const { publish, dynamo } = setUp(rowsOf(2));
+  const { publish, gold, dynamo, wait } = setUp(rowsOf(2));
   const [path, version] = ['/analytics/orders', '2027-01-01T00:00:00.000Z.later'];
   for (const item of [
     { pk: path, sk: `version#${version}` },
@@ -182,7 +194,10 @@ it('leaves a newer version alone that another run is writing', async () => {
     dynamo.items.set(`serving|${item.pk}|${item.sk}`, item);
   }
   await publish({ runId: 'now' });
-  expect(dynamo.all().filter((item) => 'expires_at' in item)).toEqual([]);
+  wait(60);
+  gold.rows = rowsOf(3);
+  await publish({ runId: 'later' });
+  expect(dynamo.items.has(`serving|${path}#${version}#status=open|00000000`)).toBe(true);
   expect(dynamo.items.has(`serving|${path}|version#${version}`)).toBe(true);
 });
 

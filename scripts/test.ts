@@ -1,3 +1,4 @@
+import { ensureKafka } from '../local/kafka';
 import { venv } from '../local/toolchain';
 import { bin, command, run } from './process';
 
@@ -17,6 +18,8 @@ const pytestCount = (output: string, kind: string): number =>
   Number(new RegExp(`(\\d+) ${kind}[^\\n]* in [\\d.]+s`).exec(output)?.[1] ?? 0);
 
 command(async () => {
+  // Both need it, and it is fetched once.
+  ensureKafka(console.log);
   const serial = process.argv.includes('--serial');
   const python = () => run(venv('python'), ['-m', 'pytest'], {}, serial ? 'coming' : 'nothing');
   const begun = serial ? undefined : python();

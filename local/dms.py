@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Serverless.html
 https://docs.aws.amazon.com/dms/latest/APIReference/API_StartReplication.html
 """
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from dms_config import STILL, TABLE_STATE, checked, describe_config, describe_re
 from dms_runner import Runner
 from dms_settings import dsn_of, options
 from dms_store import Store
+from notes import note
 
 STARTS = ("start-replication", "resume-processing", "reload-target")
 
@@ -131,7 +131,7 @@ class Dms:
                 try:
                     dms_source.drop(dsn, _task(arn))
                 except psycopg2.Error as error:  # the database is gone, and its slot with it
-                    print(f"dms: slot of {arn}: {error}", file=sys.stderr, flush=True)
+                    note(f"dms: slot of {arn}: {error}")
             del self.store.configs[arn]
             self.store.save()
 

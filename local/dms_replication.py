@@ -29,6 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dms_mappings import Mappings
 from dms_records import Recorder
 from dms_sink import Faults, Sink
+from notes import note
 from pgoutput import Begin, Change, Commit, Relation, Truncate
 
 STATUS_EVERY, STILL_AFTER = 1.0, 0.2
@@ -101,7 +102,7 @@ class Replication:
             except (psycopg2.DatabaseError, psycopg2.InterfaceError, BotoCoreError, ClientError) as error:
                 if isinstance(error, psycopg2.DatabaseError) and not passes(error):
                     raise
-                print(f"replication {self.job.task}: {error}", file=sys.stderr, flush=True)
+                note(f"replication {self.job.task}: {error}")
                 self.over.wait(RETRY_AFTER)
 
     def _replicate(self) -> None:

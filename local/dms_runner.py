@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from notes import note
+
 STATES = (
     *("initializing", "preparing_metadata_resources", "testing_connection", "fetching_metadata"),
     *("calculating_capacity", "provisioning_capacity", "replication_starting"),
@@ -49,7 +51,7 @@ class Runner:
             self._start()
         except Exception as problem:  # a thread of its own: nobody else would hear of it
             message = f"{type(problem).__name__}: {problem}"
-            print(f"dms: {message}", file=sys.stderr, flush=True)
+            note(f"dms: {message}")
             self.told(status="failed", FailureMessages=[message])
 
     def _start(self) -> None:

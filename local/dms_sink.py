@@ -4,13 +4,13 @@ https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 """
 
 import random
-import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from dms_records import Record
+from notes import note
 
 AT_ONCE, BYTES_AT_ONCE = 500, 4 * 1024 * 1024
 MAX_RECORD = 1024 * 1024
@@ -83,9 +83,7 @@ class Sink:
             pause = PAUSE if len(left) < len(self.waiting) else min(2 * pause, LONGEST_PAUSE)
             self.waiting = left
             if left:
-                print(
-                    f"Kinesis took not all records and is asked again: {problem}", file=sys.stderr, flush=True
-                )
+                note(f"Kinesis took not all records and is asked again: {problem}")
                 if self.over():
                     return False
                 time.sleep(pause)

@@ -1,8 +1,7 @@
 """CodeBuild: stock ministack builds in Docker."""
 
-import sys
-
 import codebuild as local_codebuild
+from notes import note
 from services import Services
 
 
@@ -16,7 +15,7 @@ def extend(services: Services) -> None:
             status, log = local_codebuild.run_project(project, source, environment)
         except Exception as problem:
             status, log = "FAULT", f"{type(problem).__name__}: {problem}"
-        print(log, file=sys.stderr, flush=True)
+        note(log)
         codebuild._finish_build(codebuild._builds[build_id], status)
 
     codebuild._execute_build = execute

@@ -1,10 +1,10 @@
 """Firehose: stock delivery to Iceberg wants DuckDB. Streams stay ministack's; their records are ours."""
 
-import sys
 import threading
 import time
 
 from firehose_kinesis import Source
+from notes import note
 from services import Services
 
 from patches.protocol import answered, intercept
@@ -66,7 +66,7 @@ def extend_sources(services: Services) -> None:
             except Exception as error:  # its tables or its role are not there yet; a delivery says it as well
                 if str(error) != problem:
                     problem = str(error)
-                    print(f"firehose: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                    note(f"firehose: {type(error).__name__}: {error}")
             time.sleep(LOOK_EVERY)
 
     def load():

@@ -1,10 +1,10 @@
 """Enforcement (`AUTH`) as AWS has it, where ministack knows less."""
 
 import json
-import sys
 from contextvars import ContextVar
 
 import iam_resources
+from notes import note
 from query_protocol import read_request
 from rds_export import RdsExport
 from services import Services
@@ -50,7 +50,7 @@ def extend(services: Services) -> None:
         answer = stock_denial(
             service, action, principal_arn, request_id, message=message, error_code=error_code, **more
         )
-        print(f"{service}: {message or error_code}", file=sys.stderr, flush=True)
+        note(f"{service}: {message or error_code}")
         return answer
 
     iam_actions.SERVICE_TO_IAM_NAMESPACE.update(iam_resources.NAMESPACES)

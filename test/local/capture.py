@@ -41,10 +41,12 @@ class Emulator:
         self.state, self.address, self.process = state, f"http://127.0.0.1:{port}", None
         self.settings = emulated.settings(port, state, auth=auth, capture_dsns={SECRET: dsn})
 
-    def start(self) -> None:
+    def start(self, stderr: int | None = None) -> None:
         log = (self.state / "log").open("ab")
         command = [sys.executable, str(ROOT / "local" / "emulator.py")]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=log, stderr=stderr or log, text=True
+        )
         self.process.stdin.write(self.settings + "\n")
         self.process.stdin.flush()
         for _ in range(600):

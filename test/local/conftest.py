@@ -47,7 +47,12 @@ def database(postgres, request):
     with psycopg.connect(f"{postgres}/postgres", autocommit=True) as connection:
         connection.execute(f"drop database if exists {name}")
         connection.execute(f"create database {name}")
-    return f"{postgres}/{name}"
+        yield f"{postgres}/{name}"
+        # There are ten for all tests.
+        connection.execute(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = %s and not active",
+            [name],
+        )
 
 
 @pytest.fixture(scope="session")

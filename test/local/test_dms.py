@@ -355,6 +355,26 @@ def test_nothing_is_lost_when_a_replication_or_everything_is_killed(captured, so
     assert sorted(set(found)) == list(range(1, 6501))
 
 
+def test_a_replication_goes_on_when_nobody_reads_its_log(database, tmp_path, port, source):
+    source.execute("create table things (id int primary key)")
+    emulator = Emulator(port, tmp_path, database)
+    reader, log = os.pipe()
+    os.close(reader)
+    emulator.start(log)
+    os.close(log)
+    try:
+        capture = Capture(emulator, template(["things"]))
+        capture.start()
+        source.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'walsender'"
+        )
+        source.execute("insert into things values (1)")
+        assert [brief(each) for each in capture.changes()] == [("things", "insert", {"id": 1})]
+        assert capture.status() == "running"
+    finally:
+        emulator.stop()
+
+
 def test_duplicates_and_disorder_on_demand(captured, source):
     capture = captured("create table things (id int primary key)", ["things"])
     capture.emulator.tell("dms", {"duplicates": 0.2, "disorder": 0.2, "seed": 1})

@@ -6,37 +6,72 @@ Ends, with everything saved, when its standard input does.
 """
 
 import json
+import logging
 import os
+import resource
 import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import uvicorn
 from patches import PATCHES
 from services import Services, Settings
+
+KEEP_ALIVE = 75
+"""Seconds; longer than clients keep a connection that they do not use."""
+GRACE = 2
+"""Seconds that a request has to end when the emulator does."""
 
 
 def end_with_parent() -> None:
     """The local run holds our standard input: when it is gone, killed even, we save and end."""
     sys.stdin.read()
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(5)
+    time.sleep(GRACE + 5)
     os._exit(0)
+
+
+def allow_connections() -> None:
+    """As many open files as the machine lets us have: a burst of requests takes more than the usual 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # What macOS takes where it says "unlimited".
+    wanted = 10_240 if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def main() -> None:
     settings = Settings(**json.loads(sys.stdin.readline()))
     os.environ.update(settings.environment())
+    # Not by ministack's own hypercorn, which takes twice as long for a request.
+    config = uvicorn.Config(
+        "ministack.app:app",
+        host="127.0.0.1",
+        port=settings.port,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACE,
+        log_level=logging.getLevelNamesMapping()[os.environ["LOG_LEVEL"]],
+        access_log=False,
+        # ministack tells these itself; a date told twice is none.
+        date_header=False,
+        server_header=False,
+    )
+    # Ends here when the port is taken: nothing of the state is read, or saved, beside another emulator.
+    listening = config.bind_socket()
     for folder in ("services", "s3"):
         Path(settings.state, folder).mkdir(parents=True, exist_ok=True)
     services = Services(settings)
     for patch in PATCHES:
         patch.extend(services)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    from ministack.app import main as serve
-
-    serve()
+    allow_connections()
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
-from pyiceberg.catalog.glue import GlueCatalog
+from lake_files import LakeCatalog
 from pyiceberg.table.metadata import TableMetadataV2
 
 # pyiceberg copies a table's metadata, which it never changes in place, with all its snapshots at each step of a commit.
@@ -41,24 +41,12 @@ def client(service: str, endpoint: str, region: str = REGION, session: boto3.Ses
     )
 
 
-def catalog(endpoint: str, region: str = REGION, session: boto3.Session | None = None) -> GlueCatalog:
+def catalog(endpoint: str, region: str = REGION, session: boto3.Session | None = None) -> LakeCatalog:
     """The Iceberg catalogue that Glue holds, with its files on S3 (pyiceberg). Safe to share between threads.
 
     https://py.iceberg.apache.org/configuration/#glue-catalog
     """
-    key, secret, token = _credentials(session)
-    return GlueCatalog(
-        "lake",
-        client=client("glue", endpoint, region, session),
-        **{
-            "s3.endpoint": endpoint,
-            "s3.region": region,
-            "s3.access-key-id": key,
-            "s3.secret-access-key": secret,
-            "s3.force-virtual-addressing": "false",
-            **({"s3.session-token": token} if token else {}),
-        },
-    )
+    return LakeCatalog(client("glue", endpoint, region, session), client("s3", endpoint, region, session))
 
 
 class Clients(NamedTuple):

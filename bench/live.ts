@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT } from '../local/toolchain';
-import { treeOf } from './shared/memory';
+import { growth, memoryOf } from './shared/memory';
 
 /**
  * How far silver and gold are behind a source that changes all the time: `npm run local -- --live`, whose lines tell the
@@ -19,14 +19,6 @@ const GOLD = 30;
 const GROWTH = 1.25;
 /** What the sample company changes each second. */
 const CHANGED = ['orders', 'order_items', 'customers'];
-const PARTS: Readonly<Record<string, RegExp>> = {
-  emulator: /local\/emulator\.py/,
-  capture: /local\/dms_replication\.py/,
-  worker: /local\/spark_worker\.py/,
-  spark: /SparkSubmit/,
-  transform: /_worker\.js/,
-};
-
 const option = (name: string, otherwise: number): number =>
   Number(process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split('=')[1] ?? otherwise);
 const [changes, seconds, warmUp] = [option('changes', 200), option('seconds', 300), option('warm-up', 60)];
@@ -42,14 +34,6 @@ function read(line: string, ages: Ages): void {
     ages.silver.push(age(silver));
     ages.gold.push(age(gold));
   }
-}
-
-/** MiB of each part. */
-function memoryOf(pid: number): Record<string, number> {
-  const all = treeOf(pid);
-  const of = (pattern: RegExp): number =>
-    all.filter(({ command }) => pattern.test(command)).reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;
-  return Object.fromEntries(Object.entries(PARTS).map(([name, pattern]) => [name, of(pattern)]));
 }
 
 const percentile = (values: readonly number[], share: number): number =>
@@ -80,16 +64,12 @@ void (async () => {
     const code = await ended;
     if (code !== 0) throw new Error(`npm run local ended with code ${code}`);
     const [silver, gold] = [percentile(ages.silver, 0.95), percentile(ages.gold, 0.95)];
-    const [half, end] = [memories[Math.floor(memories.length / 2)], memories.at(-1) ?? {}];
-    const missing = Object.keys(PARTS).find((name) => !end[name]);
-    if (missing) throw new Error(`no process of ${missing} was found, or no age after the warm-up`);
-    const growth = Object.entries(end).map(([name, bytes]) => [name, bytes / half[name]] as const);
-    const worst = Math.max(...growth.map(([, ratio]) => ratio));
+    const grown = growth(memories);
+    const worst = Math.max(...grown.map(({ ratio }) => ratio));
     console.log(`${changes} changes/s for ${seconds} s: ${ages.silver.length} ages read`);
     console.log(`silver: median ${percentile(ages.silver, 0.5)} s, 95 % within ${silver} s`);
     console.log(`gold: median ${percentile(ages.gold, 0.5)} s, 95 % within ${gold} s`);
-    for (const [name, ratio] of growth)
-      console.log(`memory of ${name}: ${end[name].toFixed(0)} MiB, ${ratio.toFixed(2)} of half time`);
+    for (const { line } of grown) console.log(line);
     console.log(`live-silver ratio ${(silver / SILVER).toFixed(2)} (of ${SILVER} s)`);
     console.log(`live-gold ratio ${(gold / GOLD).toFixed(2)} (of ${GOLD} s)`);
     console.log(`live-memory ratio ${(worst / GROWTH).toFixed(2)} (of ${GROWTH} times)`);

@@ -63,7 +63,7 @@ class Follower:
         if self._compact(spark, silver):
             # It took its time: what was checked above is checked anew by the next look.
             return {"bronze_rows": 0}
-        return merge(spark, self.contract, environment)
+        return merge(spark, self.contract, environment, resident=True)
 
     def _compact(self, spark: SparkSession, silver: str) -> bool:
         """Compacts silver's small files when merges have left many since the last time, and says whether it did. The
@@ -71,6 +71,8 @@ class Follower:
         """
         began = time.monotonic()
         there = compaction.files(Snapshots(spark, silver, refresh=False))
+        # The maintenance may have left fewer than we did.
+        self.files = min(self.files, there)
         if (
             began < self.rests_until
             or there <= self.files + compaction.MANY_FILES * self.contract.bucket_count

@@ -32,6 +32,8 @@ export function sparkConf(lakeBucket: string): string {
     'spark.sql.catalog.lake.io-impl': 'org.apache.iceberg.aws.s3.S3FileIO',
     'spark.sql.catalog.lake.warehouse': `s3://${lakeBucket}/`,
     'spark.sql.session.timeZone': 'UTC',
+    // A merge has some twenty classes compiled; with Spark's own 100 those of the datasets take each other's place.
+    'spark.sql.codegen.cache.maxEntries': '1000',
   };
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}`)

@@ -29,3 +29,34 @@ export function treeOf(root: number): readonly Process[] {
   const below = (pid: number): boolean => pid === root || (pid > 1 && below(all.get(pid)?.parent ?? 0));
   return [...all].filter(([pid]) => below(pid)).map(([, each]) => each);
 }
+
+/** The parts of a local run, by what their command lines say. */
+const PARTS: Readonly<Record<string, RegExp>> = {
+  emulator: /local\/emulator\.py/,
+  capture: /local\/dms_replication\.py/,
+  worker: /local\/spark_worker\.py/,
+  spark: /SparkSubmit/,
+  transform: /_worker\.js/,
+};
+
+/** MiB of each part of the local run that is or is below a process. */
+export function memoryOf(pid: number): Readonly<Record<string, number>> {
+  const all = treeOf(pid);
+  const of = (pattern: RegExp): number =>
+    all.filter(({ command }) => pattern.test(command)).reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;
+  return Object.fromEntries(Object.entries(PARTS).map(([name, pattern]) => [name, of(pattern)]));
+}
+
+/**
+ * How much of each part's memory at half time it has in the end, from measurements at equal distances.
+ * @throws Error when there are none, or when a part's process was not found
+ */
+export function growth(memories: readonly Readonly<Record<string, number>>[]): { ratio: number; line: string }[] {
+  const [half, end] = [memories[Math.floor(memories.length / 2)], memories.at(-1) ?? {}];
+  const missing = Object.keys(PARTS).find((name) => !end[name]);
+  if (missing) throw new Error(`no process of ${missing} was found, or nothing was measured`);
+  return Object.entries(end).map(([name, bytes]) => {
+    const ratio = bytes / half[name];
+    return { ratio, line: `memory of ${name}: ${bytes.toFixed(0)} MiB, ${ratio.toFixed(2)} of half time` };
+  });
+}

@@ -1,5 +1,6 @@
 """What jobs need of Iceberg's Java API: snapshots and their properties, and commits that carry properties."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,11 @@ from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
+from common.java import java_class
+
+SPARK_UTIL = "org.apache.iceberg.spark.Spark3Util"
+SNAPSHOT_UTIL = "org.apache.iceberg.util.SnapshotUtil"
+JSON_UTIL = "org.apache.iceberg.util.JsonUtil"
 _starting = threading.Lock()
 CONFLICTS = ("ValidationException", "CommitFailedException", "CommitStateUnknownException")
 ATTEMPTS = 5
@@ -23,17 +29,15 @@ class Snapshots:
     def __init__(self, spark: SparkSession, table: str, refresh: bool = True):
         if refresh:
             spark.catalog.refreshTable(table)
-        self._jvm = spark.sparkContext._jvm
-        self._table = self._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
-            spark._jsparkSession, table
-        )
+        self._spark = spark
+        self._table = _load(spark, table)
         snapshot = self._table.currentSnapshot()
         self.current: int | None = snapshot.snapshotId() if snapshot else None
 
     @property
     def properties(self) -> dict[str, str]:
         """The table's own properties."""
-        return dict(self._table.properties())
+        return self._plain(self._table.properties())
 
     @property
     def manifests(self) -> int:
@@ -48,7 +52,7 @@ class Snapshots:
     @property
     def line(self) -> list[int]:
         """The current snapshot and its ancestors as far as they are kept, newest first."""
-        return list(self._jvm.org.apache.iceberg.util.SnapshotUtil.currentAncestorIds(self._table))
+        return list(java_class(self._spark, SNAPSHOT_UTIL).currentAncestorIds(self._table))
 
     def mark(self, properties: dict[str, str]) -> None:
         """Makes a commit that changes no row and carries the properties."""
@@ -59,7 +63,7 @@ class Snapshots:
 
     def summary(self, snapshot_id: int) -> dict[str, str]:
         """A snapshot's properties: Iceberg's counts, and what jobs wrote."""
-        return dict(self._table.snapshot(snapshot_id).summary())
+        return self._plain(self._table.snapshot(snapshot_id).summary())
 
     def history(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Snapshots and their properties, from the current one back along its ancestors, as far as they are
@@ -67,7 +71,7 @@ class Snapshots:
         """
         snapshot = self._table.currentSnapshot()
         while snapshot is not None:
-            yield snapshot.snapshotId(), dict(snapshot.summary())
+            yield snapshot.snapshotId(), self._plain(snapshot.summary())
             parent = snapshot.parentId()
             snapshot = self._table.snapshot(parent) if parent is not None else None
 
@@ -85,8 +89,16 @@ class Snapshots:
         return self.descends(snapshot_id) and (start is None or self._is_ancestor(snapshot_id, start))
 
     def _is_ancestor(self, snapshot_id: int | None, ancestor: int) -> bool:
-        util = self._jvm.org.apache.iceberg.util.SnapshotUtil
+        util = java_class(self._spark, SNAPSHOT_UTIL)
         return snapshot_id is not None and util.isAncestorOf(self._table, snapshot_id, ancestor)
+
+    def _plain(self, properties) -> dict[str, str]:
+        """A map of Java's by one call: entry by entry it would be three for each."""
+        return json.loads(java_class(self._spark, JSON_UTIL).mapper().writeValueAsString(properties))
+
+
+def _load(spark: SparkSession, table: str):
+    return java_class(spark, SPARK_UTIL).loadIcebergTable(spark._jsparkSession, table)
 
 
 def at_snapshot(spark: SparkSession, table: str, snapshot_id: int) -> DataFrame:
@@ -95,9 +107,7 @@ def at_snapshot(spark: SparkSession, table: str, snapshot_id: int) -> DataFrame:
     Iceberg shows a snapshot in the columns of its time: what was renamed, added or widened since looks as it
     did. https://iceberg.apache.org/docs/1.10.0/spark-queries/#time-travel
     """
-    java = spark.sparkContext._jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
-        spark._jsparkSession, table
-    )
+    java = _load(spark, table)
     schema = java.schemas().get(java.snapshot(snapshot_id).schemaId())
     then = {field.fieldId(): field.name() for field in schema.columns()}
     ids = {field.name(): field.fieldId() for field in java.schema().columns()}
@@ -143,13 +153,13 @@ def commit_with(spark: SparkSession, properties: dict[str, str], work: Callable[
     """
     with _starting:
         ensure_callback_server_started(spark.sparkContext._gateway)
-    jvm = spark.sparkContext._jvm
-    java_properties = jvm.java.util.HashMap()
+    java_properties = java_class(spark, "java.util.HashMap")()
     for name, value in properties.items():
         java_properties.put(name, value)
     callback = _Callable(work)
-    never = jvm.java.lang.Class.forName("java.lang.RuntimeException")
-    jvm.org.apache.iceberg.spark.CommitMetadata.withCommitProperties(java_properties, callback, never)
+    never = java_class(spark, "java.lang.Class").forName("java.lang.RuntimeException")
+    metadata = java_class(spark, "org.apache.iceberg.spark.CommitMetadata")
+    metadata.withCommitProperties(java_properties, callback, never)
     if callback.error is not None:
         raise callback.error
 

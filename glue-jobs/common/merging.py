@@ -42,20 +42,29 @@ class Batch:
     keys: crossings.Counts = crossings.Counts()
 
 
-def merge(spark: SparkSession, dataset: Contract, environment: str, from_snapshot: int | None = None) -> dict:
+def merge(
+    spark: SparkSession,
+    dataset: Contract,
+    environment: str,
+    from_snapshot: int | None = None,
+    resident: bool = False,
+) -> dict:
     """Merges one dataset and says what that did. Starts over, 5 times at most, when another commit came
     between.
 
-    `from_snapshot` reads bronze after that snapshot (0: all of it) and not after the recorded one. Raises
-    ValueError when the snapshot is not in bronze's history, ContractError when the tables lack a column of the
-    contract.
+    `from_snapshot` reads bronze after that snapshot (0: all of it) and not after the recorded one. A
+    `resident` merge, one of many in a run, trusts that bronze and silver have just been read anew, and leaves old
+    staging tables to others. Raises ValueError when the snapshot is not in bronze's history, ContractError when the
+    tables lack a column of the contract.
     """
     names = tables.of(environment, dataset.dataset)
     result: dict | None = None
     for attempt in range(1, ATTEMPTS + 1):
-        tables.require_columns(spark, dataset, names.bronze, names.silver)
+        tables.require_columns(
+            spark, dataset, names.bronze, names.silver, refresh=not resident or attempt > 1
+        )
         try:
-            done = _merge_once(spark, dataset, names, from_snapshot)
+            done = _merge_once(spark, dataset, names, from_snapshot, sweep=not resident)
         except Exception as error:
             if attempt == ATTEMPTS or not iceberg.is_conflict(error):
                 raise
@@ -86,7 +95,7 @@ def _settled(dataset: Contract, done: Progress) -> bool:
 
 
 def _merge_once(
-    spark: SparkSession, dataset: Contract, names: tables.Tables, from_snapshot: int | None
+    spark: SparkSession, dataset: Contract, names: tables.Tables, from_snapshot: int | None, sweep: bool
 ) -> dict:
     done = _sound_times(spark, names.silver)
     bronze = _known(spark, names.bronze)
@@ -134,7 +143,7 @@ def _merge_once(
         if dataset.keyless
         else transform(good, dataset, after.truncate_floor)
     ).withColumn("_merged_at", f.lit(after.merged_at))
-    with staged(spark, folded, dataset, names.staging) as staging:
+    with staged(spark, folded, dataset, names.staging, sweep) as staging:
         deleted = spark.table(staging).where("_is_deleted").count()
         statement = (
             keyless_merge.merge_sql(dataset, names.silver, staging, done.tombstone_floor)

@@ -8,6 +8,8 @@ import threading
 
 from pyspark.sql import SparkSession
 
+from common.java import java_class, remember_names
+
 _own = threading.local()
 
 
@@ -16,7 +18,8 @@ def enter(spark: SparkSession) -> None:
     Spark was started.
     """
     _own.spark = SparkSession(spark.sparkContext, spark._jsparkSession.cloneSession())
-    spark._jvm.org.apache.spark.sql.SparkSession.setActiveSession(_own.spark._jsparkSession)
+    java_class(spark, "org.apache.spark.sql.SparkSession").setActiveSession(_own.spark._jsparkSession)
+    remember_names(spark)
 
 
 def here() -> SparkSession:

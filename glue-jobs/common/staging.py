@@ -14,13 +14,16 @@ KEPT = timedelta(days=2)
 
 
 @contextmanager
-def staged(spark: SparkSession, folded: DataFrame, contract: Contract, database: str) -> Iterator[str]:
+def staged(
+    spark: SparkSession, folded: DataFrame, contract: Contract, database: str, sweep: bool
+) -> Iterator[str]:
     """Writes the fold to a new table, gives its full name, and drops it in the end.
 
-    Tables of this dataset that a killed run left behind two days ago or earlier are dropped first.
+    With `sweep`, tables of this dataset that a killed run left behind two days ago or earlier are dropped first.
     """
     now = datetime.now(UTC)
-    _sweep(spark, contract.dataset, database, now - KEPT)
+    if sweep:
+        _sweep(spark, contract.dataset, database, now - KEPT)
     name = f"{database}.{contract.dataset}__{now:%Y%m%d%H%M%S}_{uuid.uuid4().hex[:8]}"
     columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in folded.schema.fields)
     spark.sql(

@@ -54,12 +54,13 @@ def of(environment: str, dataset: str) -> Tables:
     )
 
 
-def require_columns(spark: SparkSession, contract: Contract, *tables: str) -> None:
-    """Reads the tables anew. Raises ContractError when one lacks a column of the contract: after a rollback to one
-    that has a column's former name.
+def require_columns(spark: SparkSession, contract: Contract, *tables: str, refresh: bool = True) -> None:
+    """Reads the tables anew, unless `refresh` is False. Raises ContractError when one lacks a column of the contract:
+    after a rollback to one that has a column's former name.
     """
     for table in tables:
-        spark.catalog.refreshTable(table)
+        if refresh:
+            spark.catalog.refreshTable(table)
         there = spark.table(table).columns
         if lacking := [column.name for column in contract.columns if column.name not in there]:
             raise ContractError(

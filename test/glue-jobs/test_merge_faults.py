@@ -277,6 +277,15 @@ def test_old_staging_tables_of_the_dataset_are_dropped(lake):
     assert left == set(names[1:])
 
 
+def test_a_resident_merge_leaves_them_to_others(lake):
+    old = f"lake.{ENVIRONMENT}_staging.parts__20200101000000_0123abcd"
+    lake.spark.sql(f"create table {old} (x int) using iceberg")
+    append(lake, [full(1, 1)])
+    merge(lake.spark, CONTRACT, ENVIRONMENT, resident=True)
+    assert staging_tables(lake) == 1 and len(silver(lake)) == 1
+    lake.spark.sql(f"drop table {old}")
+
+
 def test_main_prints_one_json_line_and_records_the_run(lake, tmp_path, capsys, monkeypatch):
     import boto3
 

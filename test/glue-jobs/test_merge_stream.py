@@ -8,7 +8,7 @@ import merge_stream as job
 import pytest
 from lakes import ENVIRONMENT, append, contract_of, contract_text, silver
 
-from common import compaction, iceberg, progress
+from common import compaction, iceberg, progress, spark_threads
 from common.algebra import Change
 from common.iceberg import Snapshots
 from common.merging import merge
@@ -49,8 +49,8 @@ def newer_version(lake):
 def test_what_arrives_while_it_runs_is_merged(lakes, tmp_path, monkeypatch):
     stock, lake = job.merge, lakes["notes"]
 
-    def and_more_arrives(spark, contract, environment):
-        result = stock(spark, contract, environment)
+    def and_more_arrives(spark, contract, environment, **how):
+        result = stock(spark, contract, environment, **how)
         if contract.dataset == "notes" and result["bronze_rows"] == 2:
             append(lake, [upsert(2, 1, "new"), upsert(3, 3, "came"), upsert(4, 4, "too")])
         elif contract.dataset == "notes" and result["bronze_rows"] == 3:
@@ -116,8 +116,8 @@ def merge_and_end(lake, monkeypatch):
     """Lets the run end when it has merged something."""
     stock = job.merge
 
-    def and_end(*arguments):
-        result = stock(*arguments)
+    def and_end(*arguments, **how):
+        result = stock(*arguments, **how)
         if result["bronze_rows"]:
             newer_version(lake)
         return result
@@ -130,8 +130,19 @@ def test_what_merges_have_left_in_small_files_is_compacted_and_merges_go_on(lake
     many_files(lake, monkeypatch)
     merge_and_end(lake, monkeypatch)
     run(lakes, tmp_path, "notes", 120)
-    assert compaction.files(Snapshots(lake.spark, lake.silver)) < 5
+    after = Snapshots(lake.spark, lake.silver)
+    assert int(after.summary(after.current)["total-data-files"]) < 3
     assert notes(lake) == {1: "v7"}
+
+
+def test_files_that_others_have_compacted_count_from_what_is_left(lakes, monkeypatch):
+    lake = lakes["notes"]
+    many_files(lake, monkeypatch)
+    follower = job.Follower(lake.contract, files=1000)
+    spark_threads.enter(lake.spark)
+    follower.look(ENVIRONMENT)
+    there = compaction.files(Snapshots(lake.spark, lake.silver))
+    assert 0 < follower.files <= there
 
 
 def test_a_compaction_that_fails_stops_no_merge(lakes, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from urllib.parse import urlparse
 
+import pyarrow
 from botocore.exceptions import ClientError
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.io import FileIO, InputFile, OutputFile
@@ -147,10 +148,14 @@ class LakeFile(InputFile, OutputFile):
     def exists(self) -> bool:
         return self._files.exists(self.location)
 
-    def open(self, seekable: bool = True) -> io.BytesIO:
+    def open(self, seekable: bool = True) -> pyarrow.NativeFile:
+        """The content in Arrow's own memory: a thread of Arrow that lets go of an object of Python's when the process
+        is ending already aborts it."""
         content = self._files.read(self.location)
         self._size = len(content)
-        return io.BytesIO(content)
+        copy = pyarrow.BufferOutputStream()
+        copy.write(content)
+        return pyarrow.BufferReader(copy.getvalue())
 
     def create(self, overwrite: bool = False) -> io.BytesIO:
         return _Written(self, overwrite)

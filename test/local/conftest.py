@@ -48,11 +48,10 @@ def database(postgres, request):
         connection.execute(f"drop database if exists {name}")
         connection.execute(f"create database {name}")
         yield f"{postgres}/{name}"
-        # There are ten for all tests.
-        connection.execute(
-            "select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = %s and not active",
-            [name],
-        )
+        # The server has few for all tests. One whose reader ended a moment ago may still be taken by it.
+        slots = "from pg_replication_slots where database = %s"
+        connection.execute(f"select pg_terminate_backend(active_pid, 30000) {slots} and active", [name])
+        connection.execute(f"select pg_drop_replication_slot(slot_name) {slots}", [name])
 
 
 @pytest.fixture(scope="session")

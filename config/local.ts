@@ -40,7 +40,7 @@ export const local = {
   live: {},
   warehouse: { baseCapacity: 4, maxCapacity: 8, dailyUsageLimit: { rpuHours: 8, action: 'deactivate' } },
   api: { rateLimit: 50, burstLimit: 100 },
-  firehose: { bufferSeconds: 2, bufferMiB: 1 },
+  firehose: { bufferSeconds: 2, bufferMiB: 8 },
   logRetentionDays: 1,
   alarmEmails: [],
 };

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,12 +30,17 @@ class Faults(NamedTuple):
 
 
 class Sink:
-    """`put(records)` is Kinesis's PutRecords of a list of `{Data, PartitionKey}`; `over()` tells that it is to end."""
+    """`put(records)` is Kinesis's PutRecords of a list of `{Data, PartitionKey}`; `over()` tells that it is to end.
+
+    While one request is under way the next comes together.
+    """
 
     def __init__(self, put: Callable[[list[dict]], dict], over: Callable[[], bool] = lambda: False):
         self.put, self.over = put, over
         self.waiting: list[dict] = []
         self.bytes = 0
+        self.sender = ThreadPoolExecutor(1)
+        self.sent: Future[bool] | None = None
         self.late: list[dict] = []
         self.use(Faults())
 
@@ -60,7 +66,7 @@ class Sink:
     def _wait(self, one: dict) -> None:
         size = len(one["Data"]) + len(one["PartitionKey"])
         if len(self.waiting) == AT_ONCE or self.bytes + size > BYTES_AT_ONCE:
-            self._put()
+            self._send()
         self.waiting.append(one)
         self.bytes += size
 
@@ -68,24 +74,34 @@ class Sink:
         """Puts everything; False when it was told to end before all was taken."""
         while self.late:
             self._wait(self.late.pop(self.random.randrange(len(self.late))))
-        return self._put()
+        self._send()
+        return self._taken()
 
-    def _put(self) -> bool:
+    def _send(self) -> None:
+        """Begins to put what has come together, once what went before is taken."""
+        if self._taken() and self.waiting:
+            self.sent = self.sender.submit(self._put, self.waiting)
+            self.waiting, self.bytes = [], 0
+
+    def _taken(self) -> bool:
+        """Waits for the request under way; False from the time on when one was given up, for that is to end all."""
+        return self.sent is None or self.sent.result()
+
+    def _put(self, records: list[dict]) -> bool:
         pause = PAUSE
-        while self.waiting:
+        while records:
             try:
-                answer = self.put(self.waiting)
-                results = zip(self.waiting, answer["Records"], strict=True)
+                answer = self.put(records)
+                results = zip(records, answer["Records"], strict=True)
                 left = [one for one, result in results if result.get("ErrorCode")]
                 problem = next((r["ErrorMessage"] for r in answer["Records"] if r.get("ErrorCode")), "")
             except (BotoCoreError, ClientError) as error:
-                left, problem = self.waiting, str(error)
-            pause = PAUSE if len(left) < len(self.waiting) else min(2 * pause, LONGEST_PAUSE)
-            self.waiting = left
-            if left:
+                left, problem = records, str(error)
+            pause = PAUSE if len(left) < len(records) else min(2 * pause, LONGEST_PAUSE)
+            records = left
+            if records:
                 note(f"Kinesis took not all records and is asked again: {problem}")
                 if self.over():
                     return False
                 time.sleep(pause)
-        self.bytes = 0
         return True

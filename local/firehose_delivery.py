@@ -10,12 +10,13 @@ https://docs.aws.amazon.com/firehose/latest/dev/apache-iceberg-format-input-reco
 """
 
 import base64
+import binascii
 import gzip
 import json
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -74,12 +75,8 @@ class Delivery:
                 message = f"The record has {size} bytes; the most allowed are {MAX_RECORD}"
                 self._refuse(errors, "iceberg-failed", record, Refused("Iceberg.RecordTooLarge", message))
         records = [record for record in records if len(record["data"]) <= MAX_RECORD]
-        if self.processor and records:
-            with ThreadPoolExecutor(LAMBDAS_AT_ONCE) as pool:
-                made = pool.map(lambda some: self._transform(some, errors), self._chunks(records))
-                records = [record for some in made for record in some]
         groups: dict[tuple[str, str], list[tuple[dict, dict]]] = {}
-        for record in records:
+        for record in self._transformed(records, errors):
             try:
                 parsed = firehose_rows.parse(record["data"])
                 groups.setdefault(self._destination(record), []).append((record, parsed))
@@ -88,6 +85,15 @@ class Delivery:
         self._append_all(groups, errors, wait)
         for kind, lines in errors.items():
             self._write_errors(kind, lines)
+
+    def _transformed(self, records: list[dict], errors: dict) -> Iterator[dict]:
+        """The records as the transform gives them, in their order, the first while it works on the others."""
+        if not (self.processor and records):
+            yield from records
+            return
+        with ThreadPoolExecutor(LAMBDAS_AT_ONCE) as pool:
+            for some in pool.map(lambda each: self._transform(each, errors), self._chunks(records)):
+                yield from some
 
     def _append_all(self, groups: dict, errors: dict, wait: Callable[[Exception], None]) -> None:
         """Each table once: what one of them takes is not written again because another does not."""
@@ -186,10 +192,10 @@ class Delivery:
             for record, _ in found:
                 self._refuse(errors, "iceberg-failed", record, missing)
             return
-        rows, refusals = [], []
+        row, rows, refusals = firehose_rows.reader(table), [], []
         for record, parsed in found:
             try:
-                rows.append(firehose_rows.row(parsed, table))
+                rows.append(row(parsed))
             except Refused as refused:
                 refusals.append((record, refused))
         if rows:
@@ -240,7 +246,7 @@ def _result(listed, answers: list[dict]) -> dict | None:
     if answer["result"] == "Dropped":
         return None
     try:
-        data = base64.b64decode(answer["data"], validate=True)
+        data = binascii.a2b_base64(answer["data"], strict_mode=True)
     except (KeyError, TypeError, ValueError) as error:
         raise Refused("Lambda.JsonProcessingException", "data of a record is not base64") from error
     return {"data": data, "otf": (answer.get("metadata") or {}).get("otfMetadata")}

@@ -13,8 +13,10 @@ import json
 import random
 import time
 import uuid
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import pyarrow
 from pyiceberg.exceptions import CommitFailedException
@@ -50,10 +52,13 @@ class Refused(Exception):
         self.code = code
 
 
+DECODER = json.JSONDecoder(parse_float=Decimal)
+
+
 def parse(data: bytes) -> dict:
     """The record's JSON object; numbers with a point are kept exactly. Raises Refused."""
     try:
-        found = json.loads(data, parse_float=Decimal)
+        found = DECODER.decode(data.decode())
     except ValueError as error:
         raise Refused("Iceberg.InvalidJson", f"The record is not JSON: {error}") from error
     if not isinstance(found, dict):
@@ -61,64 +66,101 @@ def parse(data: bytes) -> dict:
     return found
 
 
-def row(record: dict, table: Table) -> dict:
-    """The record as a row of the table, of Python values that Arrow takes. Raises Refused."""
-    fields = {field.name: field for field in table.schema().fields}
-    for name in record:
-        if name not in fields:
+def reader(table: Table) -> Callable[[dict], dict]:
+    """Makes of what `parse` gives a row of the table, of Python values that Arrow takes. It raises Refused."""
+    fields = table.schema().fields
+    converters = [(field.name, _converter(field.field_type)) for field in fields]
+    names, required = {field.name for field in fields}, [field.name for field in fields if field.required]
+
+    def row(record: dict) -> dict:
+        for name in record.keys() - names:
             message = f"The table {'.'.join(table.name())} has no column {name}"
             raise Refused("Iceberg.MissingColumnWithinRecord", message)
-    for name, field in fields.items():
-        if field.required and record.get(name) is None:
-            message = f"The record has no value for the required column {name}"
-            raise Refused("Iceberg.MissingColumnWithinRecord", message)
-    try:
-        return {name: _value(record.get(name), field.field_type) for name, field in fields.items()}
-    except (TypeError, ValueError, KeyError, OverflowError, InvalidOperation) as error:
-        raise Refused("Iceberg.SchemaTypeMismatch", f"The record does not fit the table: {error}") from error
+        for name in required:
+            if record.get(name) is None:
+                message = f"The record has no value for the required column {name}"
+                raise Refused("Iceberg.MissingColumnWithinRecord", message)
+        try:
+            return {name: convert(record.get(name)) for name, convert in converters}
+        except (TypeError, ValueError, KeyError, OverflowError, InvalidOperation) as error:
+            message = f"The record does not fit the table: {error}"
+            raise Refused("Iceberg.SchemaTypeMismatch", message) from error
+
+    return row
 
 
-def _value(value, kind):
-    if value is None:
-        return None
+def _converter(kind) -> Callable[[Any], Any]:
+    """Turns a value of JSON, or None, into one of an Iceberg type; for each change, so that the type is asked once."""
+    types, convert = _rule(kind)
+
+    def checked(value):
+        if value is None:
+            return None
+        if type(value) not in types:
+            raise TypeError(f"{value!r} is no {kind}")
+        return convert(value)
+
+    def as_it_is(value):
+        if value is None or type(value) in types:
+            return value
+        raise TypeError(f"{value!r} is no {kind}")
+
+    return checked if convert else as_it_is
+
+
+def _rule(kind) -> tuple[tuple[type, ...], Callable[[Any], Any] | None]:
+    """The types that a value of JSON may have for an Iceberg type, and what makes it one; None when nothing must."""
     if isinstance(kind, StringType):
-        return _of(str, value, kind)
+        return (str,), None
     if isinstance(kind, BooleanType):
-        return _of(bool, value, kind)
+        return (bool,), None
     if isinstance(kind, IntegerType | LongType | TimestampType | TimestamptzType):
-        bits = 31 if isinstance(kind, IntegerType) else 63
-        if not -(1 << bits) <= _of(int, value, kind) < 1 << bits:
-            raise ValueError(f"{value!r} is out of range for {kind}")
-        return value
+        end = 1 << (31 if isinstance(kind, IntegerType) else 63)
+        return (int,), lambda value: _within(value, -end <= value < end, kind)
     if isinstance(kind, DoubleType | FloatType):
-        return float(_of((int, Decimal), value, kind))
+        return (int, Decimal), float
     if isinstance(kind, DecimalType):
-        number = Decimal(_of((int, Decimal, str), value, kind))
-        exact = number.quantize(Decimal(1).scaleb(-kind.scale))
-        if exact != number or len(exact.as_tuple().digits) > kind.precision:
-            raise ValueError(f"{value!r} does not fit {kind}")
-        return exact
+        return (int, Decimal, str), _decimal(kind)
     if isinstance(kind, DateType):
         return (
-            EPOCH + timedelta(days=value) if type(value) is int else date.fromisoformat(_of(str, value, kind))
-        )
+            int,
+            str,
+        ), lambda value: EPOCH + timedelta(days=value) if type(value) is int else date.fromisoformat(value)
     if isinstance(kind, BinaryType):
-        return base64.b64decode(_of(str, value, kind), validate=True)
+        return (str,), lambda value: base64.b64decode(value, validate=True)
     if isinstance(kind, ListType):
-        return [_value(each, kind.element_type) for each in _of(list, value, kind)]
+        element = _converter(kind.element_type)
+        return (list,), lambda value: [element(each) for each in value]
     if isinstance(kind, MapType):
-        return [(name, _value(each, kind.value_type)) for name, each in _of(dict, value, kind).items()]
+        held = _converter(kind.value_type)
+        return (dict,), lambda value: [(name, held(each)) for name, each in value.items()]
     if isinstance(kind, StructType):
-        return {
-            each.name: _value(_of(dict, value, kind).get(each.name), each.field_type) for each in kind.fields
-        }
+        parts = [(field.name, _converter(field.field_type)) for field in kind.fields]
+        return (dict,), lambda value: {name: convert(value.get(name)) for name, convert in parts}
+    return (str, bool, int, Decimal, list, dict), lambda value: _unplayed(kind)
+
+
+def _unplayed(kind):
     raise TypeError(f"type {kind} is not played here")
 
 
-def _of(allowed, value, kind):
-    if not isinstance(value, allowed) or (isinstance(value, bool) and allowed is not bool):
-        raise TypeError(f"{value!r} is no {kind}")
+def _within(value, fits: bool, kind):
+    if not fits:
+        raise ValueError(f"{value!r} is out of range for {kind}")
     return value
+
+
+def _decimal(kind: DecimalType) -> Callable[[int | Decimal | str], Decimal]:
+    unit, end = Decimal(1).scaleb(-kind.scale), Decimal(10) ** (kind.precision - kind.scale)
+
+    def convert(value: int | Decimal | str) -> Decimal:
+        number = Decimal(value)
+        exact = number.quantize(unit)
+        if exact != number or not -end < exact < end:
+            raise ValueError(f"{value!r} does not fit {kind}")
+        return exact
+
+    return convert
 
 
 def append(catalog, identifier: tuple[str, str], rows: list[dict]) -> None:

@@ -4,13 +4,13 @@ Credentials are those of the session given, else of the environment (AWS_ACCESS_
 `test`, which the emulator takes.
 """
 
-import json
 import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import boto3
+import fast_json
 from botocore.config import Config
 from lake_files import LakeCatalog
 from pyiceberg.table.metadata import TableMetadataV2
@@ -27,8 +27,10 @@ def _credentials(session: boto3.Session | None) -> tuple[str, str, str | None]:
     return os.environ.get("AWS_ACCESS_KEY_ID", "test"), os.environ.get("AWS_SECRET_ACCESS_KEY", "test"), None
 
 
-def client(service: str, endpoint: str, region: str = REGION, session: boto3.Session | None = None):
-    """A boto3 client; S3 is addressed by path, because `<bucket>.127.0.0.1` is no host name."""
+def client(service: str, endpoint: str, region: str = REGION, session: boto3.Session | None = None, **config):
+    """A boto3 client, `config` of which is botocore's; S3 is addressed by path, because `<bucket>.127.0.0.1` is no
+    host name.
+    """
     key, secret, token = _credentials(session)
     return (session or boto3).client(
         service,
@@ -37,7 +39,9 @@ def client(service: str, endpoint: str, region: str = REGION, session: boto3.Ses
         aws_access_key_id=key,
         aws_secret_access_key=secret,
         aws_session_token=token,
-        config=Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 5}),
+        config=Config(
+            s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 5}, **config
+        ),
     )
 
 
@@ -64,8 +68,8 @@ def clients(endpoint: str, region: str, acting: boto3.Session | None) -> Clients
     lambdas = client("lambda", endpoint, region, acting)
 
     def invoke(arn: str, event: dict) -> dict:
-        answer = lambdas.invoke(FunctionName=arn, Payload=json.dumps(event))
-        payload = json.load(answer["Payload"])
+        answer = lambdas.invoke(FunctionName=arn, Payload=fast_json.dumps(event))
+        payload = fast_json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
             raise RuntimeError(f"{payload.get('errorType')}: {payload.get('errorMessage')}")
         return payload

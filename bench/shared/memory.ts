@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** A process: its parent, its command line, and its resident memory that it shares with no other, in bytes. */
+/** A process: its id, its parent's, its command line, and its resident memory that it shares with no other, in bytes. */
 export interface Process {
+  readonly id: number;
   readonly parent: number;
   readonly command: string;
   readonly bytes: number;
@@ -15,7 +16,7 @@ function processes(): Map<number, Process> {
       const parent = Number(/\) \S+ (\d+)/.exec(readFileSync(`/proc/${entry}/stat`, 'utf8'))?.[1]);
       const [, resident, shared] = readFileSync(`/proc/${entry}/statm`, 'utf8').split(' ').map(Number);
       const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      found.set(Number(entry), { parent, command, bytes: (resident - shared) * 4096 });
+      found.set(Number(entry), { id: Number(entry), parent, command, bytes: (resident - shared) * 4096 });
     } catch {
       // it has ended since the folder was read
     }
@@ -39,12 +40,15 @@ const PARTS: Readonly<Record<string, RegExp>> = {
   transform: /_worker\.js/,
 };
 
+/** The processes of a part of the local run that is or is below a process. */
+export function partOf(pid: number, part: keyof typeof PARTS): readonly Process[] {
+  return treeOf(pid).filter(({ command }) => PARTS[part].test(command));
+}
+
 /** MiB of each part of the local run that is or is below a process. */
 export function memoryOf(pid: number): Readonly<Record<string, number>> {
-  const all = treeOf(pid);
-  const of = (pattern: RegExp): number =>
-    all.filter(({ command }) => pattern.test(command)).reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;
-  return Object.fromEntries(Object.entries(PARTS).map(([name, pattern]) => [name, of(pattern)]));
+  const of = (part: string): number => partOf(pid, part).reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;
+  return Object.fromEntries(Object.keys(PARTS).map((part) => [part, of(part)]));
 }
 
 /**

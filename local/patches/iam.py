@@ -1,8 +1,8 @@
 """Enforcement (`AUTH`) as AWS has it, where ministack knows less."""
 
-import json
 from contextvars import ContextVar
 
+import fast_json
 import iam_resources
 from notes import note
 from query_protocol import read_request
@@ -30,7 +30,7 @@ def extend(services: Services) -> None:
                 service, action, request, region, account_id
             )
         elif target := headers.get("x-amz-target"):
-            request = json.loads(body or b"{}")
+            request = fast_json.loads(body or b"{}")
             found = iam_resources.resource(service, target.rpartition(".")[2], request, region, account_id)
         return found or stock_resource(service, method, path, headers, body, query_params, region, account_id)
 

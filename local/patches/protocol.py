@@ -1,7 +1,6 @@
 """How our services answer in the place of ministack's."""
 
-import json
-
+import fast_json
 from aws_error import AwsError
 
 
@@ -26,7 +25,7 @@ def intercept(service: str, choose) -> None:
 
     async def handle(method, path, headers, body, query_params):
         target = headers.get("x-amz-target", "")
-        work = choose(target.rpartition(".")[2], json.loads(body or b"{}")) if target else None
+        work = choose(target.rpartition(".")[2], fast_json.loads(body or b"{}")) if target else None
         if work is not None:
             return await run_reentrant(work, thread_name=f"local-{service}")
         return await stock(method, path, headers, body, query_params)

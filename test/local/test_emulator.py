@@ -2,7 +2,11 @@
 
 import asyncio
 import inspect
+import io
+import socket
+import zipfile
 
+import emulator
 import ministack.app
 import ministack.core.iam_actions
 import ministack.core.iam_evaluator
@@ -15,7 +19,8 @@ import ministack.services.glue
 import ministack.services.kinesis
 import ministack.services.stepfunctions
 import pytest
-from patches import cloudformation
+import uvicorn
+from patches import cloudformation, lambda_runtime
 
 RELIED_ON = [
     (ministack.app, "app", ["scope", "receive", "send"]),
@@ -82,6 +87,11 @@ RELIED_ON = [
     (ministack.services.stepfunctions, "_state_machines", None),
     (provisioners, "_RESOURCE_HANDLERS", None),
     (ministack.core.lambda_runtime, "_NODEJS_WORKER_SCRIPT", None),
+    (
+        ministack.core.lambda_runtime.Worker,
+        "_drain_stderr_bounded",
+        ["self", "first_line_wait", "idle_confirm", "hard_cap"],
+    ),
 ]
 
 
@@ -133,3 +143,39 @@ def test_a_change_of_a_stack_is_answered_when_the_stack_stands():
 
     assert asyncio.run(cloudformation.settled(stock)("POST", "/")) == ("POST", "/")
     assert stood == ["stack"]
+
+
+def test_an_answer_does_not_wait_until_its_first_part_is_acknowledged():
+    with emulator.listen(uvicorn.Config("", port=0)) as listening:
+        listening.listen()
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+HANDLER = """
+exports.handler = async ({ say, fail }) => {
+  if (say) console.log(say);
+  if (fail) throw new RangeError(fail);
+};
+"""
+
+
+def test_an_invocation_has_its_whole_log_and_waits_for_no_other(monkeypatch):
+    """Stock ministack waits for 50 ms whether a silent invocation says something yet."""
+    runtime = ministack.core.lambda_runtime
+    monkeypatch.setattr(runtime, "_NODEJS_WORKER_SCRIPT", runtime._NODEJS_WORKER_SCRIPT)
+    monkeypatch.setattr(runtime.Worker, "_drain_stderr_bounded", None)
+    lambda_runtime.extend(None)
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as file:
+        file.writestr("index.js", HANDLER)
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+    config = {"Runtime": "nodejs22.x", "Handler": "index.handler", "FunctionName": "f", "FunctionArn": arn}
+    worker = runtime.Worker("f", config, zipped.getvalue())
+    try:
+        said = [worker.invoke({"say": say}, "id")["log"] for say in ("one\ntwo", "", "three")]
+        failed = worker.invoke({"say": "four", "fail": "too far"}, "id")
+    finally:
+        worker.kill()
+    assert said == ["one\ntwo", "", "three"]
+    assert (failed["log"], failed["error"]) == ("four", "RangeError: too far")

@@ -170,6 +170,9 @@ def test_what_firehose_refuses_goes_to_the_error_prefix_and_nothing_else_stops(
         ({"id": True}, "Iceberg.SchemaTypeMismatch"),
         ({"at": "2026-11-20T00:00:00Z"}, "Iceberg.SchemaTypeMismatch"),
         ({"amount": 1.005}, "Iceberg.SchemaTypeMismatch"),
+        ({"amount": "-10000000000.00"}, "Iceberg.SchemaTypeMismatch"),
+        ({"amount": "NaN"}, "Iceberg.SchemaTypeMismatch"),
+        ({"id": 1 << 63}, "Iceberg.SchemaTypeMismatch"),
         ({"id": 1, "table": "absent"}, "Iceberg.GlueTableNotFound"),
         ({"id": 1, "operation": "delete"}, "Iceberg.InvalidOperation"),
         ({"do": "text"}, "Iceberg.InvalidJson"),
@@ -180,7 +183,8 @@ def test_what_firehose_refuses_goes_to_the_error_prefix_and_nothing_else_stops(
         ({"do": "double"}, "Lambda.DuplicatedRecordId"),
         ({"do": "Odd"}, "Lambda.JsonProcessingException"),
     ]
-    put(firehose, {"id": 7}, {"do": "Dropped"}, *(event for event, _ in [*refused, *unprocessed]))
+    largest = {"id": 7, "amount": "9999999999.99"}
+    put(firehose, largest, {"do": "Dropped"}, *(event for event, _ in [*refused, *unprocessed]))
     firehose.flush()
     assert [row["id"] for row in rows(catalog, table)] == [7]
     found = errors(s3, bucket)
@@ -269,7 +273,7 @@ def test_a_full_buffer_is_delivered_by_itself(firehose, config, catalog, table):
 def test_contested_commits_lose_nothing(catalog, table):
     def work(start):
         for at in range(start, start + 3):
-            row = firehose_rows.row({"id": at, "at": MICROS}, table)
+            row = firehose_rows.reader(table)({"id": at, "at": MICROS})
             firehose_rows.append(catalog, table.name(), [row])
 
     threads = [threading.Thread(target=work, args=(10 * number,)) for number in range(4)]

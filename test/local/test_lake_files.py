@@ -13,7 +13,6 @@ import pytest
 from botocore.stub import Stubber
 from lake_files import LakeFiles
 
-
 READ_AND_END = """
 import sys
 import lake, lake_files

@@ -1,17 +1,18 @@
 """Glue job: brings to bronze the dead letters of Kafka topics that their contracts take by now, as if they had never
-failed.
+failed, and columns of messages that their contracts lacked.
 
-They are read out of quarantine, not out of the topic, which may not have them any more. A row has the position and
-origin that the stream would have given it, so it is the same change however late it comes; what bronze has is not
-brought again, so the job may be ended anywhere and run again, beside the stream. Quarantine is not changed: it stays
-the account of what was rejected.
+Dead letters are read out of quarantine, not out of the topic, which may not have them any more. A row has the
+position and origin that the stream would have given it, so it is the same change however late it comes; what bronze
+has is not brought again, so the job may be ended anywhere and run again, beside the stream. Quarantine is not changed:
+it stays the account of what was rejected. A column that the contract lacked is in `_rest` of bronze: its row is
+appended once more, at its old position, with the column.
 
 Arguments: the common ones (common/arguments.py), without --dataset, and
   --topics JSON   [{"topic": …, "dataset": …, "format": "json" | "avro" | "debezium"}, …]
   --epoch N       of the stream (default 1)
   --since TIME    only what was put into quarantine from then on, ISO 8601 (default: all)
-Result, one for each topic, and a run record of each dataset: replayed and still_rejected (messages), reasons (why those
-still fail: the commonest, with how many).
+Result, one for each topic, and a run record of each dataset: replayed and still_rejected (messages of either kind),
+reasons (why those still fail: the commonest, with how many).
 """
 
 import sys
@@ -29,6 +30,7 @@ from common import (
     kafka_rows,
     kafka_topics,
     landing,
+    late_columns,
     rules,
     runs,
     tables,
@@ -63,21 +65,25 @@ def main(argv: list[str], spark: SparkSession | None = None) -> list[dict]:
 
 
 def replay(spark: SparkSession, topic: Topic, environment: str, since: datetime | None = None) -> dict:
-    """Appends the messages that are rows by now, in one commit; it tells no progress, for the stream has made none."""
+    """Appends the messages that are rows by now, or have a column more, in one commit; it tells no progress, for the
+    stream has made none.
+    """
     contract = topic.contract
     names = tables.of(environment, contract.dataset)
     tables.require_columns(spark, contract, names.bronze)
     # Before quarantine and bronze are read: what the stream has passed by now it has put into one of the two.
     done = kafka_progress.read(Snapshots(spark, names.bronze), contract.dataset, topic.name, topic.epoch)
     spark.catalog.refreshTable(names.quarantine)
-    kept = spark.table(names.quarantine)
+    kept, there = spark.table(names.quarantine), spark.table(names.bronze)
     if since:
         kept = kept.where(f.col("_quarantined_at") >= f.lit(since))
     with (
         landing.cached(dead_letters.of(kept, topic)) as letters,
-        landing.cached(dead_letters.lacking(letters, spark.table(names.bronze), done)) as lacking,
-        landing.cached(dead_letters.checked(lacking, topic)) as rows,
+        landing.cached(dead_letters.lacking(letters, there, done)) as lacking,
+        landing.cached(_late(there, topic, since)) as late,
+        landing.cached(dead_letters.checked(lacking, topic)) as checked,
     ):
+        rows = checked.unionByName(late_columns.filled(late, topic), allowMissingColumns=True)
         found = rows.agg(f.count("*").alias("rows"), f.count(rules.REASONS).alias("rejected")).first()
         good = found["rows"] - found["rejected"]
         # Before the append, with which Spark forgets what it has cached of bronze.
@@ -93,6 +99,13 @@ def replay(spark: SparkSession, topic: Topic, environment: str, since: datetime 
             "still_rejected": found["rejected"],
             "reasons": reasons,
         }
+
+
+def _late(there: DataFrame, topic: Topic, since: datetime | None) -> DataFrame:
+    if topic.contract.keyless:  # the row with one column more would be another row beside it
+        return there.where(f.lit(False))
+    rows = late_columns.of_topic(there, topic)
+    return rows.where(f.col("_ingested_at") >= f.lit(since)) if since else rows
 
 
 def commonest(failed: DataFrame) -> list[dict]:

@@ -29,7 +29,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 from pyspark.sql import types as t
 
-from common import arguments, contract_file, tables
+from common import arguments, contract_file, late_columns, tables
 from common.contract import Contract
 
 STREAMED = r"^(kinesis|request)/"
@@ -51,20 +51,9 @@ def rejected(quarantine: DataFrame, bronze: DataFrame, names: list[str]) -> Data
 
 
 def incomplete(bronze: DataFrame, contract: Contract) -> DataFrame:
-    """The newest row of bronze of each origin, where its `_rest` has a column of the contract; `_late` names these."""
-    told = f.json_object_keys("_rest")
-    late = f.array_intersect(
-        told, f.array(*[f.lit(name) for column in contract.columns for name in column.names])
-    )
+    """Rows of bronze that streams brought, and that have columns of the contract in `_rest` (late_columns.waiting)."""
     mine = bronze.where(f.regexp_replace("_origin", r"^[^/]+/", "").rlike(STREAMED))
-    ahead = mine.where(f.col("_rest").isNotNull()).select("_origin").distinct()
-    newest = (
-        mine.join(ahead, "_origin", "left_semi")
-        .groupBy("_origin")
-        .agg(f.max_by(f.struct(*mine.columns), f.col("_ingested_at")).alias("row"))
-        .select("row.*")
-    )
-    return newest.withColumn("_late", late).where(f.size("_late") > 0)
+    return late_columns.waiting(mine, contract, [f.col("_origin")])
 
 
 def as_json(rows: DataFrame) -> DataFrame:
@@ -92,7 +81,7 @@ def from_quarantine(text: str) -> dict:
 def from_bronze(text: str, contract: Contract) -> dict:
     """A finished row, in which columns that stand in `_rest` are not told to be null."""
     row = json.loads(text)
-    late = set(row.pop("_late"))
+    late = set(row.pop(late_columns.LATE))
     for column in contract.columns:
         if late.intersection(column.names):
             row.pop(column.name)

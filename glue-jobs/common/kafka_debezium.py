@@ -28,6 +28,7 @@ TIMES = {
 }
 """Microseconds in one unit; 0: nanoseconds."""
 DATES = ("io.debezium.time.Date", "org.apache.kafka.connect.data.Date")
+UNZONED = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
 DECIMAL = "org.apache.kafka.connect.data.Decimal"
 
 
@@ -86,6 +87,16 @@ def spelled(row: Any, schema: dict[str, Any], columns: list[Field]) -> dict[str,
     return {
         name: spell(name, value, schema.get(name, {}), types.get(name, "")) for name, value in row.items()
     }
+
+
+def respelled(rest: dict[str, Any], columns: list[Field]) -> dict[str, Any]:
+    """What `_rest` kept of a row, spelled for the columns that it has by now. It was spelled by its schema, but a time
+    of no zone does not say so: to Debezium it is one of UTC.
+    """
+    types = {name: column.type for column in columns for name in column.names}
+    found = spelled(rest, {}, columns)
+    zoned = [n for n, v in found.items() if types.get(n) == "timestamptz" and UNZONED.fullmatch(str(v))]
+    return found | {name: f"{found[name]}Z" for name in zoned}
 
 
 def is_unchanged(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """Kafka messages in Spark: rows of bronze, and rows of quarantine for what can't be read or breaks its contract."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,6 +44,14 @@ class Topic:
     schemas: dict[int, str]
 
 
+def fields(columns: Iterable[Column]) -> list[Field]:
+    """Columns of a contract as the readers of messages know them."""
+    return [
+        Field(column.name, column.names, column.key, column.type.partition("(")[0], column.required)
+        for column in columns
+    ]
+
+
 def say(topic: str, message_format: str, columns: list[Field], schemas: dict[int, str]):
     """A function that says what a message (key, value) tells: None when it tells nothing. It raises Unreadable."""
 
@@ -70,10 +79,7 @@ def parsed(messages: DataFrame, topic: Topic) -> DataFrame:
     """Each message (Kafka's columns) as texts of the contract's columns, `KEPT`, `_unread` (why it can't be read),
     `_key`, `_value` and `_timestamp` (the message as it came). Messages that tell nothing are left out.
     """
-    columns = [
-        Field(column.name, column.names, column.key, column.type.partition("(")[0], column.required)
-        for column in topic.contract.columns
-    ]
+    columns = fields(topic.contract.columns)
     read = say(topic.name, topic.format, columns, topic.schemas)
     texts = t.StructType([t.StructField(f"c{number}", t.StringType()) for number in range(len(columns))])
     own = ("op", "missing", "rest", "previous_key", "log", "ordinal", "unread")

@@ -81,7 +81,7 @@ function outcome({ source, since }: Wanted['request'], told: readonly Told[]): s
   const [replayed, failed] = [sum((one) => one.replayed), sum((one) => one.still_rejected)];
   const from = since ? ` from ${since}` : '';
   if (replayed + failed === 0)
-    return `Nothing to replay of ${source}: quarantine${from} has no message that bronze lacks`;
+    return `Nothing to replay of ${source}: quarantine${from} has no message that bronze lacks, and no column came before its contract had it`;
   const came = `${amount(replayed)} of ${source} replayed${replayed > 0 ? '; silver has them after the next merge' : ''}`;
   if (failed === 0) return came;
   const reasons = told.flatMap(({ dataset, reasons }) => reasons.map((each) => ({ dataset, ...each })));

@@ -150,3 +150,90 @@ def test_a_payload_of_older_times_tells_neither_when_nor_in_which_epoch(lake, ru
     assert run() == {"replayed": 1, "still_rejected": 0, "reasons": []}
     [two] = lake.rows(lake.bronze, "id = 2")
     assert (two._position, two._committed_at) == (make(1, 6), AT.replace(tzinfo=None))
+
+
+PLAIN = [("id", "bigint", "key")]
+"""The contract before it had a name."""
+
+
+def newest(lake):
+    rows = sorted(lake.rows(lake.bronze), key=lambda row: row._ingested_at)
+    return {(row._origin, row._position[:6]): told(row) for row in rows}
+
+
+def test_a_column_that_the_contract_lacked_is_as_if_it_had_always_been_there(lake, run, make_lake):
+    messages = batch(
+        lake,
+        (0, 0, {"id": 1}, {"id": 1, "name": "one", "size": 1.50}),
+        (0, 1, {"id": 2}, {"id": 2, "name": "two"}),
+        (0, 2, {"id": 3}, {"id": 3, "size": 3}),
+        (0, 3, {"id": 1}, None),
+        (0, 4, {"id": 4}, {"id": 4, "name": "four"}),
+    )
+    known = [*PLAIN, ("name", "varchar(30)", "")]
+    stream(lake, known).take(messages, 0)
+    always = newest(lake)
+    make_lake(lake.contract)
+    stream(lake, PLAIN).take(messages, 0)
+    merge(lake.spark, lake.contract, ENVIRONMENT)
+
+    assert run() == {"replayed": 3, "still_rejected": 0, "reasons": []}
+    found = newest(lake)
+    assert {at: row for at, row in found.items() if row["name"]} == {
+        at: row for at, row in always.items() if row["name"]
+    }
+    assert len(lake.rows(lake.bronze)) == 8
+    merge(lake.spark, lake.contract, ENVIRONMENT)
+    silver = {row.id: (row.name, row._is_deleted) for row in lake.rows(lake.silver)}
+    assert silver == {1: (None, True), 2: ("two", False), 3: (None, False), 4: ("four", False)}
+    assert run() == NONE
+
+
+def test_a_column_that_does_not_fit_stays_where_it_is(lake, run, tmp_path):
+    stream(lake, PLAIN).take(
+        batch(
+            lake, (0, 0, {"id": 1}, {"id": 1, "name": "n" * 40}), (0, 1, {"id": 2}, {"id": 2, "name": "two"})
+        ),
+        0,
+    )
+    assert run(since="2100-01-01T00:00:00Z") == NONE
+    done = run()
+    assert (done["replayed"], done["still_rejected"]) == (1, 1)
+    [reason] = done["reasons"]
+    assert reason["messages"] == 1 and reason["reason"].startswith('name: "nnnn')
+    rows = {
+        row.id: (row.name, row._rest)
+        for row in sorted(lake.rows(lake.bronze), key=lambda row: row._ingested_at)
+    }
+    assert rows == {1: (None, json.dumps({"name": "n" * 40}, separators=(",", ":"))), 2: ("two", None)}
+    assert run() == {**done, "replayed": 0}
+
+
+def test_what_an_envelope_told_is_spelled_for_the_column_that_it_has_now(make_lake, run, tmp_path):
+    columns = [*PLAIN, ("day", "date", ""), ("at", "timestamptz", ""), ("price", "decimal(9,2)", "")]
+    (tmp_path / "things.odcs.yaml").write_text(contract_text("things", columns))
+    lake = make_lake(contract_of("things", columns))
+    fields = [
+        {"field": "at", "type": "int64", "name": "io.debezium.time.MicroTimestamp"},
+        {
+            "field": "price",
+            "type": "bytes",
+            "name": "org.apache.kafka.connect.data.Decimal",
+            "parameters": {"scale": "2"},
+        },
+    ]
+    schema = {"type": "struct", "fields": [{"field": "after", "type": "struct", "fields": fields}]}
+
+    def change(lsn, number):
+        after = {"id": number, "day": 20_454, "at": 1_767_323_045_123_456, "price": "BNI="}
+        source = {"connector": "postgresql", "lsn": lsn}
+        return {"schema": schema, "payload": {"op": "c", "before": None, "after": after, "source": source}}
+
+    messages = batch(lake, (0, 0, None, change(900, 1)))
+    stream(lake, columns, 1, "debezium").take(messages, 0)
+    always = newest(lake)
+    assert next(iter(always.values()))["price"] is not None
+    make_lake(lake.contract)
+    stream(lake, PLAIN, 1, "debezium").take(messages, 0)
+    assert run("debezium")["replayed"] == 1
+    assert newest(lake) == always

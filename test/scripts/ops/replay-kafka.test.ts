@@ -75,7 +75,7 @@ it('says that there is nothing', async () => {
   const { said, ended } = run(none, ['--since', '2026-11-19']);
   await expect(ended).resolves.toBe(0);
   expect(said).toEqual([
-    'Nothing to replay of shop: quarantine from 2026-11-19T00:00:00.000Z has no message that bronze lacks',
+    'Nothing to replay of shop: quarantine from 2026-11-19T00:00:00.000Z has no message that bronze lacks, and no column came before its contract had it',
   ]);
 });
 

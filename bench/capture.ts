@@ -76,6 +76,24 @@ async function rounds(client: pg.Client, count: number, each: number, after: () 
   return speeds;
 }
 
+/** Lets the merge stand still. @returns lets it go on; happens, too, when this process ends: what stands can't end */
+function rest(pid: number): () => void {
+  const spark = partOf(pid, 'spark');
+  if (spark.length === 0) throw new Error('no process of spark was found');
+  const goOn = (): void => {
+    for (const { id } of spark)
+      try {
+        process.kill(id, 'SIGCONT');
+      } catch {
+        // it has ended
+      }
+  };
+  process.once('exit', goOn);
+  for (const { id } of spark) process.kill(id, 'SIGSTOP');
+  console.log('the merge stands still');
+  return goOn;
+}
+
 async function measure(pid: number): Promise<number> {
   const each = (Math.ceil(changes / ROUNDS / TRANSACTION) || 1) * TRANSACTION;
   const client = new pg.Client({ connectionString: connectionOf(source, DATABASE) });
@@ -83,12 +101,8 @@ async function measure(pid: number): Promise<number> {
   const before = await rowsInBronze();
   const memories: Readonly<Record<string, number>>[] = [];
   const beside = await rounds(client, ROUNDS, each, () => memories.push(memoryOf(pid)));
-  console.log('the merge stands still');
-  const spark = partOf(pid, 'spark');
-  for (const { id } of spark) process.kill(id, 'SIGSTOP');
-  const alone = await rounds(client, TIMED, 3 * each, () => undefined).finally(() => {
-    for (const { id } of spark) process.kill(id, 'SIGCONT');
-  });
+  const goOn = rest(pid);
+  const alone = await rounds(client, TIMED, 3 * each, () => undefined).finally(goOn);
   await client.end();
   const [come, wanted] = [(await rowsInBronze()) - before, (ROUNDS + 3 * TIMED) * each];
   if (come !== wanted) throw new Error(`bronze has ${come} rows more, and ${wanted} were changed`);
@@ -112,6 +126,11 @@ void (async () => {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'close');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      child.kill('SIGINT');
+      process.exit(1);
+    });
   try {
     let ready = false;
     for await (const line of createInterface(child.stdout)) {

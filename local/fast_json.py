@@ -1,7 +1,8 @@
 """JSON as Python's own module reads and writes it, several times as fast: records and what handlers make of them pass
 through the emulator in tens of megabytes, and this was 4 of 10 parts of its work.
 
-Numbers of more than 64 bits lose digits, as they do in a handler in JavaScript: not for rows.
+As in JavaScript, where these texts come from and go to, integers of more than 64 bits are read with a double's digits,
+and NaN and infinity are written as null: not for rows.
 """
 
 import json
@@ -26,7 +27,7 @@ def loads(text: str | bytes, **options) -> Any:
 
 
 def dumps(value: Any, **options) -> str:
-    """As json.dumps, but without spaces."""
+    """As json.dumps, mostly without spaces."""
     if not options.keys() - {"ensure_ascii"}:
         try:
             found = orjson.dumps(value, option=AS_PYTHON)

@@ -106,7 +106,7 @@ class Delivery:
                 try:
                     self._append(identifier, found, errors)
                 except Exception as error:  # the catalogue or S3 is away, or refuses the role
-                    problems[identifier] = error
+                    problems[identifier] = error.with_traceback(None)
             groups = {identifier: groups[identifier] for identifier in problems}
             if groups and time.monotonic() >= end:
                 break
@@ -197,7 +197,7 @@ class Delivery:
             try:
                 rows.append(row(parsed))
             except Refused as refused:
-                refusals.append((record, refused))
+                refusals.append((record, refused.with_traceback(None)))  # or it holds all rows
         if rows:
             firehose_rows.append(self.catalog, identifier, rows)
         for record, refused in refusals:  # not before: what fails is tried again

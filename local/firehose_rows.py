@@ -56,7 +56,7 @@ DECODER = json.JSONDecoder(parse_float=Decimal)
 
 
 def parse(data: bytes) -> dict:
-    """The record's JSON object; numbers with a point are kept exactly. Raises Refused."""
+    """The record's JSON object, in UTF-8; numbers with a point are kept exactly. Raises Refused."""
     try:
         found = DECODER.decode(data.decode())
     except ValueError as error:
@@ -73,8 +73,9 @@ def reader(table: Table) -> Callable[[dict], dict]:
     names, required = {field.name for field in fields}, [field.name for field in fields if field.required]
 
     def row(record: dict) -> dict:
-        for name in record.keys() - names:
-            message = f"The table {'.'.join(table.name())} has no column {name}"
+        if not record.keys() <= names:
+            unknown = next(name for name in record if name not in names)
+            message = f"The table {'.'.join(table.name())} has no column {unknown}"
             raise Refused("Iceberg.MissingColumnWithinRecord", message)
         for name in required:
             if record.get(name) is None:
@@ -111,7 +112,7 @@ def _converter(kind) -> Callable[[Any], Any]:
 def _rule(kind) -> tuple[tuple[type, ...], Callable[[Any], Any] | None]:
     """The types that a value of JSON may have for an Iceberg type, and what makes it one; None when nothing must."""
     if isinstance(kind, StringType):
-        return (str,), None
+        return (str,), lambda value: value if value.isascii() else value.encode().decode()
     if isinstance(kind, BooleanType):
         return (bool,), None
     if isinstance(kind, IntegerType | LongType | TimestampType | TimestamptzType):

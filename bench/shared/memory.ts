@@ -41,7 +41,7 @@ const PARTS: Readonly<Record<string, RegExp>> = {
 };
 
 /** The processes of a part of the local run that is or is below a process. */
-export function partOf(pid: number, part: keyof typeof PARTS): readonly Process[] {
+export function partOf(pid: number, part: string): readonly Process[] {
   return treeOf(pid).filter(({ command }) => PARTS[part].test(command));
 }
 

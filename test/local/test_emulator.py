@@ -3,7 +3,9 @@
 import asyncio
 import inspect
 import io
+import queue
 import socket
+import threading
 import zipfile
 
 import emulator
@@ -17,9 +19,11 @@ import ministack.services.codebuild
 import ministack.services.firehose
 import ministack.services.glue
 import ministack.services.kinesis
+import ministack.services.lambda_svc
 import ministack.services.stepfunctions
 import pytest
 import uvicorn
+import uvicorn.protocols.http.httptools_impl
 from patches import cloudformation, lambda_runtime
 
 RELIED_ON = [
@@ -87,6 +91,7 @@ RELIED_ON = [
     (ministack.services.stepfunctions, "_state_machines", None),
     (provisioners, "_RESOURCE_HANDLERS", None),
     (ministack.core.lambda_runtime, "_NODEJS_WORKER_SCRIPT", None),
+    (uvicorn.protocols.http.httptools_impl, "HIGH_WATER_LIMIT", None),
     (
         ministack.core.lambda_runtime.Worker,
         "_drain_stderr_bounded",
@@ -153,29 +158,69 @@ def test_an_answer_does_not_wait_until_its_first_part_is_acknowledged():
 
 
 HANDLER = """
-exports.handler = async ({ say, fail }) => {
+exports.handler = async ({ say, write, fail, answer }) => {
   if (say) console.log(say);
+  if (write) process.stdout.write(write);
   if (fail) throw new RangeError(fail);
+  return answer === "unwritable" ? 10n : answer;
 };
 """
+BROKEN = "exports.handler = () => { console.log('before'); throw new Error('at once'); };"
 
 
-def test_an_invocation_has_its_whole_log_and_waits_for_no_other(monkeypatch):
-    """Stock ministack waits for 50 ms whether a silent invocation says something yet."""
-    runtime = ministack.core.lambda_runtime
+@pytest.fixture
+def worker_of(monkeypatch):
+    """A function that makes a worker of a handler; a log that is not told to be whole is waited for very long."""
+    runtime, made = ministack.core.lambda_runtime, []
+    for module in (runtime, ministack.services.lambda_svc):
+        monkeypatch.setattr(module, "json", module.json)
     monkeypatch.setattr(runtime, "_NODEJS_WORKER_SCRIPT", runtime._NODEJS_WORKER_SCRIPT)
     monkeypatch.setattr(runtime.Worker, "_drain_stderr_bounded", None)
+    monkeypatch.setattr(lambda_runtime, "LOGS_WITHIN", 600)
     lambda_runtime.extend(None)
-    zipped = io.BytesIO()
-    with zipfile.ZipFile(zipped, "w") as file:
-        file.writestr("index.js", HANDLER)
-    arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
-    config = {"Runtime": "nodejs22.x", "Handler": "index.handler", "FunctionName": "f", "FunctionArn": arn}
-    worker = runtime.Worker("f", config, zipped.getvalue())
-    try:
-        said = [worker.invoke({"say": say}, "id")["log"] for say in ("one\ntwo", "", "three")]
-        failed = worker.invoke({"say": "four", "fail": "too far"}, "id")
-    finally:
+
+    def start(handler: str):
+        zipped = io.BytesIO()
+        with zipfile.ZipFile(zipped, "w") as file:
+            file.writestr("index.js", handler)
+        arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+        config = {
+            "Runtime": "nodejs22.x",
+            "Handler": "index.handler",
+            "FunctionName": "f",
+            "FunctionArn": arn,
+        }
+        made.append(runtime.Worker("f", config, zipped.getvalue()))
+        return lambda **event: made[-1].invoke(event, "id")
+
+    yield start
+    for worker in made:
         worker.kill()
-    assert said == ["one\ntwo", "", "three"]
-    assert (failed["log"], failed["error"]) == ("four", "RangeError: too far")
+
+
+def test_an_invocation_has_its_whole_log_and_waits_for_no_other(worker_of):
+    invoke = worker_of(HANDLER)
+    assert invoke(say="one\ntwo")["log"] == "one\ntwo"
+    assert invoke()["log"] == ""
+    assert invoke(write="no end of line")["log"] == "no end of line"
+    failed = invoke(say="three", fail="too far")
+    assert (failed["log"], failed["error"]) == ("three", "RangeError: too far")
+    assert worker_of(BROKEN)()["log"] == "before"
+
+
+def test_the_log_of_a_worker_that_dies_says_why(worker_of):
+    log = worker_of(HANDLER)(say="before", answer="unwritable")["log"]
+    assert log.startswith("before\n") and "Do not know how to serialize a BigInt" in log
+
+
+def test_a_late_end_of_a_log_is_not_the_end_of_the_next():
+    class Worker:
+        _stderr_queue = queue.Queue()
+        _stderr_thread = threading.current_thread()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lambda_runtime, "LOGS_WITHIN", 0)
+        assert lambda_runtime._log(Worker) == ""
+    for line in ("one", lambda_runtime.END, "two", lambda_runtime.END, "three", lambda_runtime.END):
+        Worker._stderr_queue.put(line)
+    assert [lambda_runtime._log(Worker) for _ in range(2)] == ["one\ntwo", "three"]

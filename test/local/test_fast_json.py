@@ -23,7 +23,7 @@ def test_what_is_written_is_read_by_python_as_the_same(value, ascii_only):
 
 @given(VALUES)
 def test_what_python_writes_is_read(value):
-    value = json.loads(json.dumps(value), parse_int=lambda text: int(text) % 2**63)
+    value = json.loads(json.dumps(value), parse_int=lambda text: max(-(2**63), min(int(text), 2**63)))
     assert fast_json.loads(json.dumps(value)) == fast_json.loads(json.dumps(value).encode()) == value
 
 
@@ -36,6 +36,11 @@ def test_what_python_alone_writes_is_written():
     value = {1: 2**70, None: "\ud800"}
     assert fast_json.dumps(value) == json.dumps(value)
     assert fast_json.dumps({"a": [1]}, indent=1) == json.dumps({"a": [1]}, indent=1)
+
+
+def test_numbers_are_those_of_javascript():
+    assert fast_json.dumps([float("nan"), float("inf")]) == "[null,null]"
+    assert fast_json.loads("[-9223372036854775808, 18446744073709551617]") == [-(2**63), 2.0**64]
 
 
 def test_what_nobody_reads_or_writes_raises_as_python_does():

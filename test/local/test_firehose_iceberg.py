@@ -173,6 +173,7 @@ def test_what_firehose_refuses_goes_to_the_error_prefix_and_nothing_else_stops(
         ({"amount": "-10000000000.00"}, "Iceberg.SchemaTypeMismatch"),
         ({"amount": "NaN"}, "Iceberg.SchemaTypeMismatch"),
         ({"id": 1 << 63}, "Iceberg.SchemaTypeMismatch"),
+        ({"name": "half of a pair: \ud800"}, "Iceberg.SchemaTypeMismatch"),
         ({"id": 1, "table": "absent"}, "Iceberg.GlueTableNotFound"),
         ({"id": 1, "operation": "delete"}, "Iceberg.InvalidOperation"),
         ({"do": "text"}, "Iceberg.InvalidJson"),
@@ -183,7 +184,7 @@ def test_what_firehose_refuses_goes_to_the_error_prefix_and_nothing_else_stops(
         ({"do": "double"}, "Lambda.DuplicatedRecordId"),
         ({"do": "Odd"}, "Lambda.JsonProcessingException"),
     ]
-    largest = {"id": 7, "amount": "9999999999.99"}
+    largest = {"id": 7, "amount": "9999999999.99", "name": "größte"}
     put(firehose, largest, {"do": "Dropped"}, *(event for event, _ in [*refused, *unprocessed]))
     firehose.flush()
     assert [row["id"] for row in rows(catalog, table)] == [7]

@@ -53,7 +53,7 @@ def share_the_interpreter() -> None:
     """A batch of 20,000 records is half a million objects and no cycle: by Python's thresholds half of the time that it
     takes goes into looking for some. While a thread works on it, no request waits 5 ms at each of its steps."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 10, 10)
     sys.setswitchinterval(0.0002)
 
 

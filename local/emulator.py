@@ -19,7 +19,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
-import uvicorn.protocols.http.httptools_impl as http
 from patches import PATCHES
 from services import Services, Settings
 
@@ -27,10 +26,6 @@ KEEP_ALIVE = 75
 """Seconds; longer than clients keep a connection that they do not use."""
 GRACE = 2
 """Seconds that a request has to end when the emulator does."""
-
-BODY = 8 * 2**20
-"""Bytes of a request's body that are read before anybody asks for them; by uvicorn's 64 KiB a large one takes many
-steps."""
 
 
 def end_with_parent() -> None:
@@ -95,7 +90,6 @@ def main() -> None:
     for patch in PATCHES:
         patch.extend(services)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    http.HIGH_WATER_LIMIT = BODY
     allow_connections()
     share_the_interpreter()
     with suppress(KeyboardInterrupt):

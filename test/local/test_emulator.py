@@ -23,7 +23,6 @@ import ministack.services.lambda_svc
 import ministack.services.stepfunctions
 import pytest
 import uvicorn
-import uvicorn.protocols.http.httptools_impl
 from patches import cloudformation, lambda_runtime
 
 RELIED_ON = [
@@ -91,7 +90,6 @@ RELIED_ON = [
     (ministack.services.stepfunctions, "_state_machines", None),
     (provisioners, "_RESOURCE_HANDLERS", None),
     (ministack.core.lambda_runtime, "_NODEJS_WORKER_SCRIPT", None),
-    (uvicorn.protocols.http.httptools_impl, "HIGH_WATER_LIMIT", None),
     (
         ministack.core.lambda_runtime.Worker,
         "_drain_stderr_bounded",

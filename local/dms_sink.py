@@ -4,9 +4,11 @@ https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 """
 
 import random
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,7 +28,23 @@ class Faults(NamedTuple):
     """Records that arrive a second time, later."""
     disorder: float = 0
     """Records that arrive later than those after them."""
+    skew: int = 0
+    """Seconds by which the clock of the source is wrong."""
     seed: int = 0
+
+
+TIMES = re.compile(rb'("(?:commit-)?timestamp": ?")([^"]+)Z"')
+"""Of a record's metadata."""
+
+
+def skewed(data: bytes, seconds: int) -> bytes:
+    """A record of a source whose clock is wrong."""
+
+    def wrong(found: re.Match) -> bytes:
+        at = datetime.fromisoformat(found[2].decode()) + timedelta(seconds=seconds)
+        return found[1] + at.isoformat(timespec="microseconds").encode() + b'Z"'
+
+    return TIMES.sub(wrong, data)
 
 
 class Sink:
@@ -50,6 +68,7 @@ class Sink:
     def add(self, record: Record) -> None:
         """Takes a record and puts what has come together. Raises ValueError when it is larger than Kinesis takes."""
         key, data = record
+        data = skewed(data, self.faults.skew) if self.faults.skew else data
         if len(data) + len(key) > MAX_RECORD:
             raise ValueError(f"a record of {key} has {len(data)} bytes; Kinesis takes {MAX_RECORD}")
         one = {"Data": data, "PartitionKey": key}

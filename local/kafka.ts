@@ -62,6 +62,7 @@ export function startKafka(
   const producer = Promise.race([answers, failed]).then(() => connect(port, sources));
   producer.catch(() => undefined);
   return {
+    pid: part.pid,
     ended: part.ended,
     stop: async () => {
       await producer.then((one) => one.disconnect()).catch(() => undefined);

@@ -40,7 +40,11 @@ def client(service: str, endpoint: str, region: str = REGION, session: boto3.Ses
         aws_secret_access_key=secret,
         aws_session_token=token,
         config=Config(
-            s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 5}, **config
+            **{
+                "s3": {"addressing_style": "path"},
+                "retries": {"mode": "standard", "max_attempts": 5},
+                **config,
+            }
         ),
     )
 

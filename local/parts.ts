@@ -26,6 +26,7 @@ export const signer = (): AwsClient =>
 
 /** A program of the Python environment that lives as long as we hold its standard input. */
 export interface Part {
+  readonly pid: number;
   /** Resolves with the code when the process has ended. */
   readonly ended: Promise<number>;
   stop(): Promise<void>;
@@ -59,6 +60,7 @@ export function startPart(
   if (firstLine !== undefined) child.stdin?.write(`${firstLine}\n`);
   const ended = new Promise<number>((done) => child.on('exit', (code) => done(code ?? 1)));
   return {
+    pid: child.pid ?? 0,
     ended,
     stop: async () => {
       child.stdin?.end();
@@ -70,22 +72,23 @@ export function startPart(
   };
 }
 
-/** Starts the warm Spark session that plays Glue. @returns its address, and the part */
+/** Starts the warm Spark session that plays Glue. @param port to listen on; 0: any @returns its address, and the part */
 export async function startSpark(
   endpoint: string,
   log: string,
   memory: string,
   scratch: string,
+  port = 0,
 ): Promise<{ url: string; part: Part }> {
   let part: Part | undefined;
-  const port = await new Promise<string>((found, failed) => {
-    part = startPart('spark_worker.py', [endpoint, JARS, memory, scratch], log, (line) => {
+  const listening = await new Promise<string>((found, failed) => {
+    part = startPart('spark_worker.py', [endpoint, JARS, memory, scratch, `${port}`], log, (line) => {
       const match = /^listening (\d+)$/.exec(line);
       if (match) found(match[1]);
     });
     void part.ended.then((code) => failed(new SetupError(`Spark ended with code ${code}: see ${log}`)));
   });
-  return { url: `http://127.0.0.1:${port}`, part: part as Part };
+  return { url: `http://127.0.0.1:${listening}`, part: part as Part };
 }
 
 /** What `local/emulator.py` is told (its `Settings`). */
@@ -118,8 +121,13 @@ export async function startEmulator(settings: EmulatorSettings, log: string): Pr
   throw new SetupError(`The emulator did not answer within a minute: see ${log}`);
 }
 
-/** Asks the emulator for what AWS does by itself (`local/patches/own_requests.py`). */
-export async function tell(endpoint: string, request: 'snapshot' | 'flush' | 'save', body: object = {}): Promise<void> {
+/** Asks the emulator for what AWS does by itself, and for faults (`local/patches/own_requests.py`). @returns its answer */
+export async function tell(
+  endpoint: string,
+  request: 'snapshot' | 'flush' | 'save' | 'dms' | 'faults',
+  body: object = {},
+): Promise<unknown> {
   const answer = await fetch(`${endpoint}/_moraine/${request}`, { method: 'POST', body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`/_moraine/${request} answered ${answer.status}: ${await answer.text()}`);
+  return answer.json();
 }

@@ -20,7 +20,8 @@ again until it agrees or its row has changed at the source meanwhile; one that d
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -167,11 +168,18 @@ def read_models(folder: str) -> dict[str, dict]:
     return found
 
 
-def reconcile(contract: Contract, config: dict, catalog, models: dict[str, dict]) -> dict:
-    """Compares one dataset; `error` says why it can't be compared."""
-    result: dict = {"dataset": contract.dataset, "differences": 0, "examples": []}
+def reconcile(
+    contract: Contract,
+    config: dict,
+    catalog,
+    models: dict[str, dict],
+    others: Sequence[str] = ("silver", "gold"),
+) -> dict:
+    """Compares one dataset in its source and these `others`; `error` says why it can't be compared."""
+    result: dict = {"dataset": contract.dataset, "differences": 0, "kinds": Counter(), "examples": []}
     try:
-        reads = stores(contract, config, catalog, models)
+        every = stores(contract, config, catalog, models)
+        reads = {name: rows for name, rows in every.items() if name == "source" or name in others}
         summaries = {}
         for store, rows in reads.items():
             summaries[store] = summarise(rows, contract)
@@ -180,6 +188,7 @@ def reconcile(contract: Contract, config: dict, catalog, models: dict[str, dict]
         for store in others:
             found = compare(summaries[base], summaries[store])
             result["differences"] += sum(map(len, found.values()))
+            result["kinds"].update({kind: len(hashes) for kind, hashes in found.items()})
             result["examples"] += examples(found, (base, store), (reads[base], reads[store]), contract)
     except Exception as error:
         result["error"] = f"{type(error).__name__}: {' '.join(str(error).split())}"

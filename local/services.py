@@ -12,6 +12,7 @@ import lake
 import roles
 import warehouse_mirror
 from dms import Dms
+from fault_plan import FaultPlan
 from firehose_iceberg import FirehoseIceberg
 from iceberg_tables import IcebergTables
 from kinesis_records import KinesisRecords
@@ -96,6 +97,7 @@ class Services:
     def __init__(self, settings: Settings):
         self.settings = settings
         self.state = Path(settings.state)
+        self.faults = FaultPlan()
         self.mirroring = threading.Lock()
         self.resident: dict[str, list[str]] = {}
         """The datasets of each job run that merges as long as it runs."""
@@ -182,9 +184,10 @@ class Services:
         for action, resource in needed if role else []:
             roles.require(self.iam, role, action, resource)
 
-    def flush(self) -> int:
-        """Everything that was committed at a captured source, or accepted by Firehose, is delivered; how much."""
-        self.dms.catch_up()
+    def flush(self, seconds: float = 60) -> int:
+        """Everything that was committed at a captured source, or accepted by Firehose, is delivered; how much. Raises
+        TimeoutError when a replication has not caught up within so many seconds."""
+        self.dms.catch_up(seconds)
         self.follow_streams()
         return self.firehose.flush()
 

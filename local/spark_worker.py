@@ -178,7 +178,7 @@ def acting_as(role: str | None, region: str) -> dict[str, str]:
     return {f"spark.sql.catalog.lake.client.{name}": value for name, value in settings.items() if role}
 
 
-def serve(worker: Worker) -> ThreadingHTTPServer:
+def serve(worker: Worker, port: int) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -191,14 +191,14 @@ def serve(worker: Worker) -> ThreadingHTTPServer:
         def log_message(self, *_):
             pass
 
-    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
 
 
 def main() -> None:
-    endpoint, jars, memory, scratch = sys.argv[1:5]
+    endpoint, jars, memory, scratch, port = sys.argv[1:6]
     os.environ["AWS_ENDPOINT_URL"] = endpoint  # for the jobs' own calls of AWS
     worker = Worker(endpoint, Path(scratch))
-    server = serve(worker)
+    server = serve(worker, int(port))
     # Runs asked for from now on wait in the socket's queue: Spark starts while the platform is deployed.
     print(f"listening {server.server_address[1]}", flush=True)
     worker.session = start_session(endpoint, Path(jars), memory)

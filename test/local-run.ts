@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { ROOT } from '../local/toolchain';
+import { processesBelow } from './processes';
 
 /** A run of the platform on this machine, as tests start, watch and end it. */
 export interface Run {
@@ -19,17 +20,6 @@ const running: Run[] = [];
 
 /** Ends what a failed test leaves running. */
 export const killAll = (): Promise<unknown> => Promise.all(running.map((run) => run.kill()));
-
-/** A process and all below it: the parts too, which have process groups of their own. */
-function tree(root: number): number[] {
-  const all = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n');
-  const parents = all.map((line) => line.trim().split(/\s+/).map(Number));
-  const below = (pid: number): number[] => [
-    pid,
-    ...parents.filter(([, parent]) => parent === pid).flatMap(([child]) => below(child)),
-  ];
-  return below(root);
-}
 
 function signal(pid: number, name: NodeJS.Signals): void {
   try {
@@ -75,7 +65,7 @@ export function startRun(args: readonly string[], root = ROOT, env: Readonly<Rec
     ended,
     kill: () => {
       const ending = child.exitCode === null && child.signalCode === null;
-      for (const pid of ending ? tree(child.pid ?? 0) : []) signal(pid, 'SIGKILL');
+      for (const { pid } of ending ? processesBelow(child.pid ?? 0) : []) signal(pid, 'SIGKILL');
       return ended;
     },
     interrupt: () => {

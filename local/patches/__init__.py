@@ -9,6 +9,7 @@ from patches import (
     cloudformation,
     codebuild,
     dms,
+    faults,
     firehose,
     glue,
     iam,
@@ -34,6 +35,7 @@ PATCHES = (
     step_functions,
     cloudformation,
     lambda_runtime,
+    faults,
     own_requests,
 )
 """In this order: a later one wraps what an earlier one has put there."""

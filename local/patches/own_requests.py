@@ -18,9 +18,16 @@ def extend(services: Services) -> None:
         "/_moraine/snapshot": lambda request: services.rds.create_snapshot(**request),
         "/_moraine/occupy": lambda request: services.rds.occupy(request["exports"]),
         "/_moraine/save": lambda request: {"saved": save() is None},
-        "/_moraine/flush": lambda request: {"flushed": services.flush()},
+        "/_moraine/flush": lambda request: {"flushed": services.flush(**request)},
         "/_moraine/dms": lambda request: services.dms.disturb(request),
+        "/_moraine/faults": lambda request: misbehave(request),
     }
+
+    def misbehave(request: dict) -> dict:
+        told = services.faults.told
+        if "faults" in request:
+            services.faults.use(request["faults"], request.get("seed", 0))
+        return {"happened": told}
 
     def answer(path: str, body: bytes):
         try:

@@ -49,14 +49,19 @@ export async function removeSample(args: readonly string[]): Promise<number> {
       `Not committed:${changed.slice(2)}: commit it first, for remove-sample deletes or changes such files`,
     );
   }
+  const code = await deleteDeclarations();
+  console.log('The sample is gone. Next: npm run source -- new database --name NAME --from postgresql://…');
+  return code;
+}
+
+/** Deletes everything that is declared, by whomever, and `sample/`. @returns the exit code of what is generated then */
+export async function deleteDeclarations(): Promise<number> {
   const configs = environmentNames.map((name) => `config/${name}.ts`);
   const files = configs.map((path) => [path, withoutSources(read(path) ?? '')]);
   const gone = FOLDERS.flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`));
   for (const path of ['sample', ...gone.filter((one) => !KEPT.includes(one))]) {
-    rmSync(join(ROOT, path), { recursive: true });
+    rmSync(join(ROOT, path), { recursive: true, force: true });
   }
   await write({ ...(Object.fromEntries(files) as Record<string, string>), 'sources/index.ts': INDEX });
-  const { code } = await run(venv('python'), ['scripts/generate_dbt_sources.py']);
-  console.log('The sample is gone. Next: npm run source -- new database --name NAME --from postgresql://…');
-  return code;
+  return (await run(venv('python'), ['scripts/generate_dbt_sources.py'])).code;
 }

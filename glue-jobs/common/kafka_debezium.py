@@ -58,7 +58,9 @@ def change(value: Any, key: Any, columns: list[Field]) -> Told:
     values, absent, rest = read({n: v for n, v in after.items() if n not in unchanged}, columns)
     if lacking := [c.name for c in absent if c.is_key or (c.required and op != "u")]:
         raise Unreadable(f"{lacking[0]}: is missing but required")
-    missing = ",".join(column.name for column in absent) or None
+    # A new row has every column of its table: one that the source has dropped has no value, and is not to come.
+    awaited = [each for each in absent if op == "u" or set(each.names) & set(unchanged)]
+    missing = ",".join(column.name for column in awaited) or None
     return Told("upsert", values, missing, rest, moved_from(before, after, columns), **about)
 
 

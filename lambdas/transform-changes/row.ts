@@ -46,7 +46,8 @@ export function toRow(route: Route, arrival: Arrival, to: Taking): Outcome {
   if (metadata.operation === 'delete') return bronzeRow({ ...about, op: 'delete', missing: [] }, values, to);
   const previousKey = movedFrom(reader, arrival.record);
   if (previousKey !== null && typeof previousKey === 'object') return reject(previousKey);
-  const missing = values.absent.map(({ name }) => name);
+  // An insert carries every column that its table has: one that the source has dropped has no value, and is not to come.
+  const missing = metadata.operation === 'update' ? values.absent.map(({ name }) => name) : [];
   return bronzeRow({ ...about, op: 'upsert', missing, previousKey }, values, to);
 }
 

@@ -37,8 +37,8 @@ export const planted: readonly Planted[] = [
   {
     name: 'acknowledge-early',
     file: 'local/dms_replication.py',
-    text: 'table = tables[found.relation]\n',
-    bug: 'table = tables[found.relation]\n                cursor.send_feedback(flush_lsn=cursor.wal_end, force=True)\n',
+    text: 'within, committed = False, found.end_lsn\n',
+    bug: 'within, committed = False, found.end_lsn\n                cursor.send_feedback(flush_lsn=committed, force=True)\n',
     foundBy: 'capture-killed-before-it-puts',
   },
   {

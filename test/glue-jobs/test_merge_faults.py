@@ -2,6 +2,7 @@
 merged.
 """
 
+import random
 import threading
 
 import merge as job
@@ -89,6 +90,42 @@ def test_death_after_the_commit_leaves_nothing_to_do(lake, monkeypatch):
     assert run(lake)["bronze_rows"] == 0
     assert lake.snapshots(lake.silver) == 1
     assert silver(lake) == expected(fold([full(1, 1)], NAMES))
+
+
+def test_a_merge_that_died_a_hundred_times_in_a_row_still_progresses(lake, monkeypatch):
+    """At its commit, when it is staged, or after its commit; meanwhile more changes come."""
+    generator, log, deaths = random.Random(7), [], 0
+    commit, finish = iceberg.commit_with, merging._result
+
+    def fails_at_random(work, share: float, after: bool):
+        def attempt(*arguments):
+            if not after and generator.random() < share:
+                die()
+            done = work(*arguments)
+            if after and generator.random() < share:
+                die()
+            return done
+
+        return attempt
+
+    monkeypatch.setattr(merging, "_result", fails_at_random(finish, 1, after=False))
+    while deaths < 100:
+        if deaths % 5 == 0:
+            new = full(len(log) + 1, generator.randint(1, 9), a=len(log))
+            log.append(new)
+            append(lake, [new])
+        monkeypatch.setattr(iceberg, "commit_with", fails_at_random(commit, 0.5, generator.random() < 0.5))
+        with pytest.raises(Died):
+            run(lake)
+        deaths += 1
+    monkeypatch.setattr(iceberg, "commit_with", commit)
+    monkeypatch.setattr(merging, "_result", finish)
+    before = lake.snapshots(lake.silver)
+    run(lake)
+    assert silver(lake) == expected(fold(log, NAMES))
+    assert staging_tables(lake) == 0
+    # A commit for each batch at most, however often it was tried.
+    assert lake.snapshots(lake.silver) <= before + 1 <= len(log) + 1
 
 
 def test_two_merges_at_once_one_wins_and_the_other_starts_over(lake, monkeypatch):

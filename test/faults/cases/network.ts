@@ -31,7 +31,7 @@ export const network: readonly Case[] = [
         { kind: 'drop_answer', service: 'glue', action: 'UpdateTable', share: 0.1 },
         { kind: 'drop_answer', service: 's3', action: 'PUT', share: 0.05 },
       );
-      for (let round = 0; round < 3; round += 1) {
+      for (let round = 0; round < 2; round += 1) {
         for (const each of transactions(table, world.random, 10)) {
           await world.sql(each);
           if (world.random.chance(0.15)) await world.cutCapture();

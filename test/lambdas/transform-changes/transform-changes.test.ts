@@ -36,9 +36,9 @@ it.each<[string, Message, object]>([
     { label: null, sent_at: null, _missing: 'weight,label' },
   ],
   [
-    'an insert without an optional column',
+    'an insert without optional columns, which the source has dropped',
     change('insert', { parcel_id: 46, label: 'a' }),
-    { _missing: 'weight,sent_at' },
+    { weight: null, sent_at: null, _missing: null },
   ],
   ['a delete', change('delete', { ...row, weight: null, label: null }), { _op: 'delete', parcel_id: 46, label: null }],
   [

@@ -10,12 +10,16 @@ Arguments: the common ones (common/arguments.py) and
   --complete true|false  false: the export may lack rows, so it deletes none
 Result: export_rows, bronze_rows appended, changed (upserts), deleted, quarantined, duplicates (equal rows
 dropped), unreadable_keys (rows in quarantine for their key), deletes_withheld (true when the export is not
-complete or has unreadable keys), ignored_columns, missing_columns, skipped (true when bronze already has
-this export), merged (what the merge before the comparison did: bronze_rows, changed, inserted, deleted).
+complete or has unreadable keys), ignored_columns, missing_columns, in_flight (keys of which silver knows something
+newer than the snapshot's place), lost (rows that the stream beside it had lost: common/reconciliation.py),
+skipped (true when bronze already has this export), merged (what the merge before the comparison did: bronze_rows,
+changed, inserted, deleted), log_went_back (of that merge, see glue-jobs/merge.py).
+How the two sides compared, by range of the key, is kept in the table of reconciliations.
 """
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -35,6 +39,7 @@ from common import (
     position,
     progress,
     quarantine,
+    reconciliation,
     rules,
     runs,
     tables,
@@ -104,13 +109,15 @@ def transform(
     snapshot: Snapshot,
     missing: list[str],
     ingested_at: datetime,
+    begins: Sequence[str] = (),
 ) -> DataFrame:
-    """The bronze rows that make silver what the snapshot says, wherever silver's knowledge is older.
+    """Each key as common/reconciliation.py wants it, with the bronze row (`_change`) that makes silver what the
+    snapshot says, wherever silver's knowledge is older.
 
     `rows` come from `checked`; `missing` names the contract's columns that the export lacks. A column is told
     when silver's stamp of it is older than the snapshot and its value differs, or silver has none. A key is
     deleted when it is alive, older than a complete snapshot, and no row of the export has it, not even a
-    rejected one.
+    rejected one. `begins`: where the ranges of keys begin.
 
     A column that the export lacks keeps what silver knows of it (`_missing`). Where silver knows nothing, it is
     null: the table had no such column, and the row is whole without it.
@@ -137,23 +144,33 @@ def transform(
     upsert = good & (f.col(f"t.{first}").isNull() | differs)
     delete = f.col(f"e.{first}").isNull() & ~f.col("t._is_deleted") & older & f.lit(snapshot.complete)
     operation = f.when(upsert, "upsert").when(delete, "delete")
-    return (
-        joined.withColumn("_op", operation)
-        .where("_op is not null")
-        .select(
-            *[
-                f.coalesce(f"e.{column.name}", f"t.{column.name}").alias(column.name)
-                if column.key
-                else f.col(f"e.{column.name}").alias(column.name)
-                for column in dataset.columns
-            ],
-            "_op",
-            f.lit(snapshot.position).alias("_position"),
-            f.lit(snapshot.committed_at).cast("timestamp").alias("_committed_at"),
-            f.lit(ingested_at).cast("timestamp").alias("_ingested_at"),
-            f.when(f.col("_op") == "upsert", f.nullif(f.concat_ws(",", *known), f.lit(""))).alias("_missing"),
-            f.coalesce("e._origin", f.lit(snapshot.export_id)).alias("_origin"),
-        )
+    change = f.struct(
+        *[
+            f.coalesce(f"e.{column.name}", f"t.{column.name}").alias(column.name)
+            if column.key
+            else f.col(f"e.{column.name}").alias(column.name)
+            for column in dataset.columns
+        ],
+        "_op",
+        f.lit(snapshot.position).alias("_position"),
+        f.lit(snapshot.committed_at).cast("timestamp").alias("_committed_at"),
+        f.lit(ingested_at).cast("timestamp").alias("_ingested_at"),
+        f.when(f.col("_op") == "upsert", f.nullif(f.concat_ws(",", *known), f.lit(""))).alias("_missing"),
+        f.coalesce("e._origin", f.lit(snapshot.export_id)).alias("_origin"),
+    )
+    types = dict(silver.dtypes)
+    compared = [*dataset.key, *[column.name for column in told]]
+    here = reconciliation.row_hash(f.col(f"e.{name}").cast(types[name]) for name in compared)
+    there = reconciliation.row_hash(f.col(f"t.{name}") for name in compared)
+    comparable = older | f.col(f"t.{first}").isNull()
+    alive = ~f.col("t._is_deleted") & older & (good | delete)
+    key = f.coalesce(f"e.{first}", f"t.{first}")
+    return joined.withColumn("_op", operation).select(
+        reconciliation.range_of(key, types[first], begins).alias(reconciliation.RANGE),
+        f.when(good & comparable, here).alias(reconciliation.SOURCE),
+        f.when(alive, there).alias(reconciliation.SILVER),
+        (~comparable).alias(reconciliation.IN_FLIGHT),
+        f.when(f.col("_op").isNotNull(), change).alias(reconciliation.CHANGE),
     )
 
 
@@ -191,9 +208,12 @@ def load(
     names = tables.of(environment, dataset.dataset)
     identity = {tables.EXPORT_ID: snapshot.export_id, tables.DATASET: dataset.dataset}
     if loaded := Snapshots(spark, names.bronze).find(identity):
-        return json.loads(loaded[tables.COUNTS]) | {"skipped": True, "merged": dict.fromkeys(MERGED, 0)}
+        nothing = {"skipped": True, "merged": dict.fromkeys(MERGED, 0), "log_went_back": False}
+        return json.loads(loaded[tables.COUNTS]) | nothing
     first = merge(spark, dataset, environment)
-    merged = {name: first[name] for name in MERGED}
+    this_run = {"skipped": False, "merged": {name: first[name] for name in MERGED}}
+    this_run["log_went_back"] = first["log_went_back"]
+    beside_stream = position.parse(snapshot.position).epoch > 0
     done = progress.read(Snapshots(spark, names.silver))
     place = handover.of_snapshot(
         spark,
@@ -207,7 +227,7 @@ def load(
     silver = spark.table(names.silver)
     if export is None:
         require_empty(silver, dataset, snapshot, names.bronze)
-        return _result(dataset, snapshot, Found(), {}) | {"skipped": False, "merged": merged}
+        return _result(dataset, snapshot, Found(), {}) | this_run
     given = [name for name in export.columns if name != "_origin"]
     missing = rules.missing_columns(dataset, given)
     now = datetime.now(UTC)
@@ -216,21 +236,31 @@ def load(
         found = _found(rows)
         # A row whose key can't be read may be that of any live row: an absent key proves nothing then.
         snapshot = replace(snapshot, complete=snapshot.complete and found.unreadable_keys == 0)
+        begins = reconciliation.bounds(rows, dataset, found.export_rows)
         differing = (
             keyless_snapshot.transform(
-                rows, silver, dataset, snapshot, now, done.truncate_floor, _newest_load(spark, names.bronze)
+                *(rows, silver, dataset, snapshot, now),
+                *(done.truncate_floor, _newest_load(spark, names.bronze), begins),
             )
             if dataset.keyless
-            else transform(rows, silver, dataset, snapshot, missing, now)
+            else transform(rows, silver, dataset, snapshot, missing, now, begins)
         )
-        with landing.cached(differing) as changes:
+        with landing.cached(differing) as compared:
+            ranges = reconciliation.measure(compared, begins)
+            changes = compared.where(f"{reconciliation.CHANGE} is not null").select(
+                f"{reconciliation.CHANGE}.*"
+            )
             operations = {row["_op"]: row["count"] for row in changes.groupBy("_op").count().collect()}
             counts = _result(dataset, snapshot, found, operations, given, missing)
+            counts["in_flight"] = sum(each["in_flight"] for each in ranges)
+            counts["lost"] = reconciliation.record(
+                spark, names.reconciliation, dataset, snapshot, ranges, beside_stream, now
+            )
             if found.quarantined and not Snapshots(spark, names.quarantine).find(identity):
                 rejected = quarantine.shape(rejects(rows, snapshot), dataset.dataset, now)
                 quarantine.append(rejected, names.quarantine, dataset.dataset, identity)
             bronze.append(changes, names.bronze, identity | {tables.COUNTS: json.dumps(counts)})
-    return counts | {"skipped": False, "merged": merged}
+    return counts | this_run
 
 
 def _newest_load(spark: SparkSession, bronze: str) -> str:
@@ -280,6 +310,8 @@ def _result(
         "deletes_withheld": not snapshot.complete,
         "ignored_columns": rules.extra_columns(dataset, given or []),
         "missing_columns": missing or [],
+        "in_flight": 0,
+        "lost": 0,
         "newest_committed_at": runs.iso(snapshot.committed_at),
         "position": snapshot.position,
     }

@@ -8,7 +8,7 @@ and with --dataset
   --from-snapshot ID   read bronze after this snapshot and not after the recorded one; 0 reads all of it (a
                        replay)
 Result (of each dataset): bronze_rows read, keys changed, inserted, deleted (keys that the batch leaves deleted),
-quarantined, newest_committed_at, position, consumed_snapshot.
+quarantined, newest_committed_at, position, consumed_snapshot, log_went_back (common/log_order.py).
 """
 
 import sys

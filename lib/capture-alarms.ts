@@ -59,7 +59,8 @@ export function watchReplication(
   rule.addTarget(
     new SnsTopic(alarms, {
       message: RuleTargetInput.fromText(
-        `The capture of ${source} failed or was stopped: see docs/runbook.md#replication-stopped`,
+        `The capture of ${source} failed or was stopped: see docs/runbook.md#replication-stopped; ` +
+          'if its log is gone docs/runbook.md#slot-gone, if it has a new epoch docs/runbook.md#epoch-changed',
       ),
     }),
   );

@@ -15,7 +15,7 @@ export type Layer = Parameters<typeof databaseName>[1];
 const DESCRIPTIONS: Record<Layer, string> = {
   bronze: 'What each source told us, append-only.',
   silver: 'One row for each key, as it is now.',
-  quarantine: 'Rows that broke a rule, with the reason.',
+  quarantine: 'Rows that broke a rule, with the reason, and how exports compared with silver.',
   staging: 'Tables of a merge while it runs; safe to empty when none does.',
   lake: 'A view of each dataset as it is now, for people who ask in SQL.',
 };

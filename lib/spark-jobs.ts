@@ -19,13 +19,14 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Asset } from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import { jobName, kafkaReplayJobName } from '../lambdas/shared/replay';
-import { datasetsOf, isDerived, streamedDatasets } from '../lambdas/shared/source';
+import { datasetsOf, isCaptured, isDerived, isExported, streamedDatasets } from '../lambdas/shared/source';
 import { acknowledge, acknowledgeResource } from './acknowledge';
 import type { Basis } from './basis';
 import type { Catalogue, CatalogueAccess, Layer } from './catalogue';
 import { watchEventExports } from './export-alarms';
 import { grantItems, grantObjects } from './grants';
 import { Logs } from './logs';
+import { watchLogOrder, watchLosses } from './loss-alarms';
 import { REST_PREFIX } from './rest-extract';
 import { PYTHON_MODULES, sparkConf, workers, type WorkerName } from './spark-settings';
 
@@ -161,6 +162,11 @@ export class SparkJobs extends Construct {
 
     const merger = this.role('MergeRole', MERGE, props);
     this.merge = this.job('Merge', 'merge', merger, props);
+    for (const source of props.platform.sources.filter(isCaptured)) {
+      const watched = { alarms: props.alarms, source, logGroup: this.output };
+      watchLogOrder(this, watched);
+      if (isExported(source)) watchLosses(this, watched);
+    }
 
     const { maintenance, spark } = props.environment;
     const { everyHours, keepHours } = { ...(spark.microBatches ? FREQUENT : DAILY), ...maintenance };

@@ -3,13 +3,14 @@
 The n-th copy of a row that either side has beyond the other is one change, n ordinals after the snapshot's position.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as f
 
-from common import keyless_merge, position, rules
+from common import keyless_merge, position, reconciliation, rules
 from common.contract import Contract
 from common.keyless_merge import COPY, HASH
 from common.position import LENGTH, NEVER, WIDTHS
@@ -46,8 +47,10 @@ def transform(
     ingested_at: datetime,
     truncate_floor: str,
     newest_load: str,
+    begins: Sequence[str] = (),
 ) -> DataFrame:
-    """The bronze rows that make silver have as many copies of each row as the snapshot.
+    """Each copy as common/reconciliation.py wants it, with the bronze row (`_change`) that makes silver have as many
+    copies of each row as the snapshot; and each hash that is in flight.
 
     Left alone is a row of whose hash silver knows anything newer: a later snapshot compares it. An export that is
     older than one that was loaded (`newest_load`) tells nothing.
@@ -64,19 +67,34 @@ def transform(
     known = keyless_merge.fates(known, floor).where(~f.col("_is_deleted"))
     proven = snapshot.complete and snapshot.position >= newest_load
     here, there = (each.withColumn(NTH, _nth(by)) for each, by in ((told, "_origin"), (known, COPY)))
-    arrived = here.join(there.select(HASH, NTH), [HASH, NTH], "left_anti")
-    left = there.where(f.lit(proven)).join(here.select(HASH, NTH), [HASH, NTH], "left_anti")
-    arrived = arrived.select(*names, NTH, f.lit("upsert").alias("_op"), "_origin")
-    left = left.select(*names, NTH, f.lit("delete").alias("_op"), f.lit(snapshot.export_id).alias("_origin"))
-    return arrived.unionByName(left).select(
-        *names,
-        "_op",
+    names_there = {name: f"_t_{name}" for name in names}
+    there = there.select(
+        HASH, NTH, f.lit(True).alias("_there"), *[f.col(a).alias(b) for a, b in names_there.items()]
+    )
+    both = here.withColumn("_here", f.lit(True)).join(there, [HASH, NTH], "full_outer")
+    arrived, left = f.col("_there").isNull(), f.col("_here").isNull() & f.lit(proven)
+    change = f.struct(
+        *[f.coalesce(name, there_too).alias(name) for name, there_too in names_there.items()],
+        f.when(arrived, "upsert").otherwise("delete").alias("_op"),
         _place(snapshot.position).alias("_position"),
         f.lit(snapshot.committed_at).cast("timestamp").alias("_committed_at"),
         f.lit(ingested_at).cast("timestamp").alias("_ingested_at"),
         f.lit(None).cast("string").alias("_missing"),
-        "_origin",
+        f.coalesce("_origin", f.lit(snapshot.export_id)).alias("_origin"),
     )
+    copy = reconciliation.row_hash([f.col(HASH), f.col(NTH)])
+    number = reconciliation.range_of(f.col(HASH), "string", begins).alias(reconciliation.RANGE)
+    compared = both.select(
+        number,
+        f.when(f.col("_here"), copy).alias(reconciliation.SOURCE),
+        f.when(f.col("_there") & (f.col("_here").isNotNull() | f.lit(proven)), copy).alias(
+            reconciliation.SILVER
+        ),
+        f.lit(False).alias(reconciliation.IN_FLIGHT),
+        f.when(arrived | left, change).alias(reconciliation.CHANGE),
+    )
+    in_flight = late.select(number, f.lit(True).alias(reconciliation.IN_FLIGHT))
+    return compared.unionByName(in_flight, allowMissingColumns=True)
 
 
 def _nth(by: str) -> Column:

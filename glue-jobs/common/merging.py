@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from common import crossings, iceberg, keyless_merge, moves, progress, quarantine, runs, tables
+from common import crossings, iceberg, keyless_merge, log_order, moves, progress, quarantine, runs, tables
 from common.contract import Contract
 from common.fold import fault, transform
 from common.iceberg import Snapshots
@@ -39,6 +39,7 @@ class Batch:
     oldest: str = ""
     newest: str = ""
     newest_committed_at: str = ""
+    log: log_order.News = log_order.News()
     keys: crossings.Counts = crossings.Counts()
 
 
@@ -108,7 +109,8 @@ def _merge_once(
             "merge with --from-snapshot 0 to read all of it"
         )
     changes = _changes(spark, dataset, names.bronze, start, bronze.current)
-    batch = _measure(changes, done)
+    batch = _measure(changes, dataset, done)
+    behind_since, went_back = log_order.judge(done.behind_since, batch.log)
     floor = max(done.truncate_floor, batch.truncate)
     if not dataset.keyless:
         changes, done = crossings.settle(
@@ -129,6 +131,7 @@ def _merge_once(
         newest_committed_at=max(done.newest_committed_at, batch.newest_committed_at),
         newest_position=max(done.newest_position, batch.newest),
         overtaken=False,
+        behind_since=behind_since,
     )
     good = changes.where("_fault is null and _op <> 'truncate'")
     raised = after.truncate_floor if after.truncate_floor > done.applied_floor else ""
@@ -156,7 +159,7 @@ def _merge_once(
         summary = _known(spark, names.silver).find(token) or {}
     if absent is not None:
         absent.unpersist()
-    return _result(dataset, after, batch, summary, deleted, quarantined)
+    return _result(dataset, after, batch, summary, deleted, quarantined, went_back)
 
 
 def _changes(spark: SparkSession, dataset: Contract, bronze: str, start: int | None, end: int) -> DataFrame:
@@ -182,7 +185,7 @@ def _sound_times(spark: SparkSession, silver: str) -> Progress:
     return done
 
 
-def _measure(changes: DataFrame, done: Progress) -> Batch:
+def _measure(changes: DataFrame, dataset: Contract, done: Progress) -> Batch:
     good = f.col("_fault").isNull()
     truncate = f.col("_op") == "truncate"
     row = changes.agg(
@@ -192,11 +195,13 @@ def _measure(changes: DataFrame, done: Progress) -> Batch:
         f.min(f.when(good & ~truncate, f.col("_position"))).alias("oldest"),
         f.max(f.when(good, f.col("_position"))).alias("newest"),
         f.max(f.when(good, f.unix_micros("_committed_at"))).alias("at"),
+        *log_order.news(dataset, done),
         *crossings.counts(done),
     ).first()
     at = runs.iso(datetime.fromtimestamp(0, UTC) + timedelta(microseconds=row["at"])) if row["at"] else ""
+    log = log_order.News(row.above, row.first_below, row.last_below)
     keys = crossings.Counts(*row[-len(crossings.Counts._fields) :])
-    return Batch(row.rows, row.faulty, row.truncate or "", row.oldest or "", row.newest or "", at, keys)
+    return Batch(row.rows, row.faulty, row.truncate or "", row.oldest or "", row.newest or "", at, log, keys)
 
 
 def _absent_keys(
@@ -276,6 +281,7 @@ def _result(
     summary: dict[str, str] | None = None,
     deleted: int = 0,
     quarantined: int = 0,
+    went_back: bool = False,
 ) -> dict:
     summary = summary or {}
     changed = int(summary.get("added-records", 0))
@@ -292,4 +298,5 @@ def _result(
         "newest_committed_at": done.newest_committed_at or None,
         "position": done.newest_position or None,
         "consumed_snapshot": done.consumed,
+        "log_went_back": went_back,
     }

@@ -32,6 +32,8 @@ class Progress:
     """Another merge's commit came between the newest one's start and its commit, and none has mended that since:
     only tables without a key mind.
     """
+    behind_since: str = ""
+    """When the first of the transactions was committed that stand below a place that was told before (log_order.py)."""
 
     def with_moved(self, times: list[int], most: int) -> "Progress":
         """With these transactions besides, of all the newest."""
@@ -56,6 +58,7 @@ class Progress:
             tables.NEWEST_POSITION: self.newest_position,
             tables.MOVED: self.moved,
             tables.OVERTAKEN: "true" if self.overtaken else "",
+            tables.BEHIND_SINCE: self.behind_since,
         }
         return {name: value for name, value in named.items() if value}
 
@@ -93,5 +96,6 @@ def read(silver: Snapshots) -> Progress:
         newest_position=newest.get(tables.NEWEST_POSITION, NEVER),
         moved=newest.get(tables.MOVED, ""),
         overtaken=tables.OVERTAKEN in newest or any(tables.TOKEN in each for each in between),
+        behind_since=newest.get(tables.BEHIND_SINCE, ""),
         restamp=own if newer and int(newest.get("added-records", 0)) else "",
     )

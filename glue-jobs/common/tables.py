@@ -18,6 +18,7 @@ NEWEST_COMMITTED_AT = "moraine.newest-committed-at"
 NEWEST_POSITION = "moraine.position"
 MOVED = "moraine.moved-transactions"
 OVERTAKEN = "moraine.overtaken"
+BEHIND_SINCE = "moraine.behind-since"
 BASE = "moraine.base-snapshot"
 TOKEN = "moraine.merge"
 EXPORT_ID = "moraine.export-id"
@@ -40,6 +41,7 @@ class Tables(NamedTuple):
     bronze: str
     silver: str
     quarantine: str
+    reconciliation: str
     staging: str
 
 
@@ -50,6 +52,7 @@ def of(environment: str, dataset: str) -> Tables:
         bronze=f"{prefix}_bronze.{dataset}",
         silver=f"{prefix}_silver.{dataset}",
         quarantine=f"{prefix}_quarantine.rejected",
+        reconciliation=f"{prefix}_quarantine.reconciliation",
         staging=f"{prefix}_staging",
     )
 

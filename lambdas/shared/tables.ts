@@ -125,9 +125,42 @@ export function quarantineTable(): TableDeclaration {
   };
 }
 
+/**
+ * `quarantine.reconciliation`: how each snapshot export of a database compared with silver, a row for each range of the
+ * key. Loads of many datasets append to it at once.
+ */
+export function reconciliationTable(): TableDeclaration {
+  return {
+    layer: 'quarantine',
+    name: 'reconciliation',
+    columns: [
+      column('dataset', 'string', 'The dataset that was compared.'),
+      column('compared_at', 'timestamptz', 'When it was compared.'),
+      column('export_id', 'string', 'The export.'),
+      column('taken_at', 'timestamptz', 'When its snapshot was taken.'),
+      column('position', 'string', 'Where the snapshot stands in the order of its source.'),
+      column('beside_stream', 'boolean', 'A stream should have delivered all that differs.'),
+      column('key_range', 'int', 'Number of the range, from 0.'),
+      column('key_from', 'string', 'The lowest first column of a key in it, as text; null: there is none lower.'),
+      column('key_to', 'string', 'Where the next range begins; null: it is the last.'),
+      column('source_rows', 'long', 'Rows of the export that could be compared.'),
+      column('silver_rows', 'long', 'Living rows of silver that could be compared.'),
+      column('in_flight', 'long', 'Keys of which silver knew anything newer: on neither side.'),
+      column('source_hash', 'long', 'Exclusive or of the hashes of the export’s rows; null: none.'),
+      column('silver_hash', 'long', 'The same of silver’s rows.'),
+      column('missing', 'long', 'Rows that silver lacked.'),
+      column('extra', 'long', 'Rows that silver had and the export lacked.'),
+      column('different', 'long', 'Rows that both had, with other values.'),
+    ],
+    partition: { column: 'compared_at', transform: 'day' },
+    properties: { ...HOUSEKEEPING, 'commit.retry.num-retries': '20' },
+  };
+}
+
 /** Every lake table that the contracts ask for, in the order in which they are made. */
 export function allTables(contracts: readonly Contract[]): TableDeclaration[] {
-  return [...contracts.flatMap((contract) => [bronzeTable(contract), silverTable(contract)]), quarantineTable()];
+  const ofContracts = contracts.flatMap((contract) => [bronzeTable(contract), silverTable(contract)]);
+  return [...ofContracts, quarantineTable(), reconciliationTable()];
 }
 
 /** Old metadata files go as new ones come: Firehose commits every minute. Snapshots are not touched by this. */

@@ -21,6 +21,9 @@ BOOKKEEPING = {
     "_column_positions map<string,string>",
     "quarantine": "dataset string, reason string, column_name string, payload string, _position string, "
     "_origin string, _quarantined_at timestamp",
+    "reconciliation": "dataset string, compared_at timestamp, export_id string, taken_at timestamp, "
+    "position string, beside_stream boolean, key_range int, key_from string, key_to string, source_rows long, "
+    "silver_rows long, in_flight long, source_hash long, silver_hash long, missing long, extra long, different long",
 }
 SILVER_PROPERTIES = ", ".join(
     f"'{name}'='{value}'"
@@ -44,6 +47,7 @@ class Lake:
     bronze: str
     silver: str
     quarantine: str
+    reconciliation: str
     environment: str = ENVIRONMENT
 
     def rows(self, table: str, where: str = "true"):
@@ -54,12 +58,12 @@ class Lake:
 
 
 def create_lake(spark, contract: Contract) -> Lake:
-    """Drops what is there, and creates bronze, silver and quarantine as the migration does."""
+    """Drops what is there, and creates bronze, silver, quarantine and reconciliation as the migration does."""
     for layer in ("bronze", "silver", "quarantine", "staging"):
         spark.sql(f"create namespace if not exists lake.{ENVIRONMENT}_{layer}")
     names = of(ENVIRONMENT, contract.dataset)
-    lake = Lake(spark, contract, names.bronze, names.silver, names.quarantine)
-    for table in (names.bronze, names.quarantine):
+    lake = Lake(spark, contract, names.bronze, names.silver, names.quarantine, names.reconciliation)
+    for table in (names.bronze, names.quarantine, names.reconciliation):
         spark.sql(f"drop table if exists {table} purge")
     spark.sql(
         f"create table {names.bronze} ({_columns(contract)}, {BOOKKEEPING['bronze']}) using iceberg "
@@ -68,6 +72,10 @@ def create_lake(spark, contract: Contract) -> Lake:
     spark.sql(
         f"create table {names.quarantine} ({BOOKKEEPING['quarantine']}) using iceberg "
         "partitioned by (days(_quarantined_at)) tblproperties ('format-version'='2')"
+    )
+    spark.sql(
+        f"create table {names.reconciliation} ({BOOKKEEPING['reconciliation']}) using iceberg "
+        "partitioned by (days(compared_at)) tblproperties ('format-version'='2')"
     )
     fresh_silver(lake)
     return lake

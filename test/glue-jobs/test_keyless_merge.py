@@ -172,6 +172,26 @@ def test_an_incomplete_or_unreadable_export_takes_nothing_away_and_an_older_one_
     assert rows(exports.lake) == {one: 1}
 
 
+def test_copies_are_compared_by_range_of_their_hash(exports):
+    one, two, _ = ROWS
+
+    def compared(day: int, given: list[tuple], **more) -> tuple:
+        """Rows of the source, of silver, missing, extra, in flight; ranges whose hashes differ."""
+        position = exports.load(day, given, **more)["position"]
+        rows = exports.lake.rows(exports.lake.reconciliation, f"position = '{position}'")
+        assert sorted(row.key_range for row in rows) == list(range(16))
+        names = ("source_rows", "silver_rows", "missing", "extra", "in_flight")
+        differing = [row for row in rows if row.source_hash != row.silver_hash]
+        return *(sum(row[name] for row in rows) for name in names), len(differing)
+
+    assert compared(1, [one, one, two]) == (3, 0, 3, 0, 0, 2)
+    assert compared(2, [one, one, two]) == (3, 3, 0, 0, 0, 0)
+    assert compared(3, [one, one, one]) == (3, 3, 1, 1, 0, 2)
+    assert compared(4, [one], complete="false") == (1, 1, 0, 0, 0, 0)
+    append(exports.lake, [change("upsert", 9, two)])
+    assert compared(5, [one, two]) == (1, 3, 0, 2, 1, 1)
+
+
 def test_beside_a_stream_a_snapshot_leaves_alone_what_changed_since_its_place(exports):
     one, two, empty = ROWS
     day = timedelta(days=1)

@@ -4,12 +4,13 @@ cast.
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import load_snapshot as job
 import pytest
 from lakes import ENVIRONMENT, append, contract_of, contract_text, row_of, silver
 
-from common import tables
+from common import reconciliation, tables
 from common.algebra import Change
 from common.contract import ContractError
 from common.iceberg import Snapshots
@@ -112,16 +113,19 @@ def test_an_export_is_loaded_once_and_a_cut_off_load_is_done_again(loader, monke
     rows = [(1, "1.00", "x"), (2, "12x", None)]
     loader.write("e1", rows)
     with monkeypatch.context() as patched:
-        patched.setattr(job.json, "dumps", lambda _: 1 / 0)
+        patched.setattr(job.bronze, "append", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             loader.load("e1", p(10))
     assert len(loader.lake.rows(loader.lake.quarantine)) == 1 and loader.told(p(10)) == {}
+    compared = loader.lake.rows(loader.lake.reconciliation)
+    assert sum(row.missing for row in compared) == 1
     first, again = loader.load("e1", p(10)), loader.load("e1", p(10))
     assert (first["skipped"], again["skipped"]) == (False, True)
     assert {**again, "skipped": False, "finished_at": None} == {**first, "finished_at": None}
     assert (
         len(loader.lake.rows(loader.lake.bronze)) == 1 and len(loader.lake.rows(loader.lake.quarantine)) == 1
     )
+    assert loader.lake.rows(loader.lake.reconciliation) == compared
 
 
 def test_a_bad_row_goes_to_quarantine_and_its_key_is_not_deleted(loader):
@@ -294,9 +298,10 @@ def test_deletes_of_an_export_are_its_own(loader):
     spark = loader.lake.spark
     export = spark.createDataFrame([(1, "1.00", "x", "o")], f"{SCHEMA}, _origin string")
     rows = job.checked(export, CONTRACT)
-    changes = job.transform(
+    compared = job.transform(
         rows, spark.table(loader.lake.silver), CONTRACT, snapshot, [], snapshot.committed_at
     )
+    changes = compared.select(f"{reconciliation.CHANGE}.*")
     fields = spark.table(loader.lake.bronze).schema.fieldNames()
     assert [*changes.schema.fieldNames(), "_previous_key", "_rest"] == fields
 
@@ -333,6 +338,51 @@ def test_a_later_snapshot_mends_what_the_stream_has_lost_and_takes_back_nothing(
     result = loader.run("e1", make(1, 0), [(1, "1.00", None), (2, "2.50", None), (7, "7.00", None)])
     assert make(1, 30, 99) < result["position"] < make(1, 31)
     assert alive(loader) == {1: "1.50", 2: "2.50", 7: "7.00", 9: "9.00"}
+
+
+def test_what_the_stream_lost_is_told_from_the_third_snapshot_on(loader):
+    """The first may have been taken before the capture began, and the second closes that gap."""
+    mended = []
+    for day, second in enumerate(("2.00", "2.50", "2.75", "2.75"), 1):
+        loader.committed_at = f"2026-01-0{day}T00:00:00Z"
+        with pytest.MonkeyPatch.context() as patched:
+            hour_later = datetime(2026, 1, day, 1, tzinfo=UTC)
+            clock = SimpleNamespace(now=lambda _, now=hour_later: now, fromisoformat=datetime.fromisoformat)
+            patched.setattr(job, "datetime", clock)
+            mended.append(loader.run(f"e{day}", make(1, 0), [(1, "1.00", None), (2, second, None)]))
+    assert [(each["changed"], each["lost"]) for each in mended] == [(2, 0), (1, 0), (1, 1), (0, 0)]
+    again = loader.load("e3", make(1, 0))
+    assert (again["skipped"], again["lost"]) == (True, 1), (
+        "a repeated load tells what it did, and that it did it before"
+    )
+    rows = loader.lake.rows(loader.lake.reconciliation, "export_id = 'e3'")
+    found = [(row.key_from, row.key_to, row.source_rows, row.silver_rows, row.different) for row in rows]
+    assert sorted(found, key=lambda row: row[0] or "") == [(None, "2", 1, 1, 0), ("2", None, 1, 1, 1)]
+    assert {(row.dataset, row.position, row.beside_stream) for row in rows} == {
+        ("bills", mended[2]["position"], True)
+    }
+
+
+def test_what_changed_without_a_stream_is_no_loss(loader):
+    loader.run("e1", p(10), [(1, "1.00", None)])
+    loader.run("e2", p(20), [(1, "1.50", None)])
+    assert loader.run("e3", p(30), [(1, "1.75", None)])["lost"] == 0
+    rows = loader.lake.rows(loader.lake.reconciliation, "different = 1")
+    assert {row.export_id: row.beside_stream for row in rows} == {"e2": False, "e3": False}
+
+
+def test_a_load_tells_when_the_merge_before_it_saw_the_log_go_back(loader):
+    def told(log, hour):
+        change = Change("upsert", make(1, log), (1,), {"amount": Decimal("1.00"), "note": None})
+        row = row_of(CONTRACT, change, origin="bills/kinesis/shard-0/1")
+        append(loader.lake, [row | {"_committed_at": datetime(2026, 1, 1, hour, tzinfo=UTC)}])
+
+    told(100, 1)
+    assert not loader.run("e1", make(1, 0), [(1, "1.00", None)])["log_went_back"]
+    told(90, 2)
+    told(80, 3)
+    assert loader.run("e2", make(1, 0), [(1, "1.00", None)])["log_went_back"]
+    assert not loader.load("e2", make(1, 0))["log_went_back"]
 
 
 def test_of_two_snapshots_at_one_place_of_a_quiet_stream_the_newer_wins(loader):

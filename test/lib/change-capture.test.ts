@@ -1,6 +1,11 @@
+import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { AlarmTopic } from '../../lib/alarms';
 import { replicationSettings, tableMappings } from '../../lib/capture-settings';
+import { watchLosses } from '../../lib/loss-alarms';
 import { environment as environmentOf } from '../../config';
 import { parseEnvironment } from '../../config/environment';
 import type { ChangeCapture, DatabaseSource, Source } from '../../lambdas/shared/source';
@@ -13,22 +18,24 @@ const SECRET = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-cap
 const CERTIFICATE = 'arn:aws:dms:eu-central-1:111122223333:cert:RDS';
 const datasets = declared.find((source) => source.kind === 'database')?.datasets ?? [];
 
+const others = declared.filter((source) => source.kind !== 'database');
+
+const shopOf = (engine: DatabaseSource['engine']): DatabaseSource => ({
+  kind: 'database',
+  name: 'shop',
+  engine,
+  database: 'shop_db',
+  schema: engine === 'mysql' ? 'shop_db' : 'sales',
+  datasets,
+});
+
 /** The sample's platform, its database by another engine, or captured otherwise. */
 function capturing(
   engine: DatabaseSource['engine'],
   settings: Record<string, unknown> = {},
   capture: ChangeCapture = {},
 ): Synthesis {
-  const shop: DatabaseSource = {
-    kind: 'database',
-    name: 'shop',
-    engine,
-    database: 'shop_db',
-    schema: engine === 'mysql' ? 'shop_db' : 'sales',
-    datasets,
-    capture,
-  };
-  const sources: Source[] = [shop, ...declared.filter((source) => source.kind !== 'database')];
+  const sources: Source[] = [{ ...shopOf(engine), capture }, ...others];
   const certificate = engine === 'mysql' ? { certificateArn: CERTIFICATE } : {};
   const { databases } = parseEnvironment('config/dev.ts', {
     ...environmentOf('dev'),
@@ -148,6 +155,75 @@ describe.each(Object.entries(CASES))('%s', (_, one) => {
     );
     expect(services.filter((name) => /kinesis-streams|secretsmanager/.test(name))).toHaveLength(2);
   });
+});
+
+/** Filters of the jobs' output that count something of the source, and the alarm on it: pattern → what is counted. */
+function counted(one: Synthesis, metricName: string) {
+  const template = Template.fromJSON(one.templates.Transformation);
+  const filters = Object.values(template.findResources('AWS::Logs::MetricFilter')).flatMap(({ Properties }) => {
+    const { FilterPattern: pattern, MetricTransformations: to } = Properties as {
+      FilterPattern: string;
+      MetricTransformations: { MetricName: string; MetricValue: string }[];
+    };
+    return to
+      .filter((each) => each.MetricName === metricName)
+      .map(({ MetricValue }) => ({ pattern, value: MetricValue }));
+  });
+  const alarms = Object.values(
+    template.findResources('AWS::CloudWatch::Alarm', { Properties: { MetricName: metricName } }),
+  );
+  return { filters, alarms: alarms.map(({ Properties }) => Properties as Record<string, unknown>) };
+}
+
+describe('what the jobs find', () => {
+  const ofSource = `(${datasets.map((dataset) => `$.dataset = "${dataset}"`).join(' || ')})`;
+  const once = { Threshold: 1, EvaluationPeriods: 1, Statistic: 'Sum', Period: 300, TreatMissingData: 'notBreaching' };
+
+  test('rows that a stream had lost raise an alarm where an export is compared', () => {
+    const { filters, alarms } = counted(CASES.postgres, 'shop-lost');
+    expect(filters).toEqual([
+      { pattern: `{ $.job = "load_snapshot" && $.skipped IS FALSE && $.lost > 0 && ${ofSource} }`, value: '$.lost' },
+    ]);
+    expect(alarms).toEqual([
+      expect.objectContaining({ ...once, AlarmDescription: expect.stringMatching(/#rows-differ$/) as string }),
+    ]);
+    expect([CASES.mysql, CASES.sqlserver].map((one) => counted(one, 'shop-lost'))).toEqual([
+      { filters: [], alarms: [] },
+      { filters: [], alarms: [] },
+    ]);
+  });
+
+  test.each(['postgres', 'mysql', 'sqlserver'])('a log of %s that went back raises an alarm', (engine) => {
+    const { filters, alarms } = counted(CASES[engine], 'shop-log-went-back');
+    expect(filters).toEqual([{ pattern: `{ $.log_went_back IS TRUE && ${ofSource} }`, value: '1' }]);
+    expect(alarms).toEqual([
+      expect.objectContaining({ ...once, AlarmDescription: expect.stringMatching(/#source-restored$/) as string }),
+    ]);
+  });
+
+  test('neither is looked for where nothing is captured', () => {
+    const databases = { shop: { instance: 'acme-shop' } };
+    const { databases: plain } = parseEnvironment('config/dev.ts', { ...environmentOf('dev'), databases });
+    const bare = synthesize('dev', { databases: plain }, [{ ...shopOf('postgres'), capture: undefined }, ...others]);
+    expect(JSON.stringify(bare.templates.Transformation)).not.toMatch(/log_went_back|\$\.lost/);
+  });
+});
+
+test('a source of many datasets has as many filters as their names need', () => {
+  const app = new App();
+  const stack = new Stack(app, 'Test');
+  const names = Array.from({ length: 21 }, (_, i) => `dataset_${i}`);
+  const source = { kind: 'database', name: 'shop', engine: 'postgres', database: 'd', schema: 's' } as const;
+  watchLosses(stack, {
+    alarms: new AlarmTopic(stack, 'Alarms', { key: new Key(stack, 'Key') }),
+    source: { ...source, datasets: names, capture: {} },
+    logGroup: new LogGroup(stack, 'Log'),
+  });
+  const found = Object.values(Template.fromStack(stack).findResources('AWS::Logs::MetricFilter')).map((each) =>
+    String(at(each, 'Properties', 'FilterPattern')),
+  );
+  expect(found.map((pattern) => pattern.match(/dataset_/g)?.length)).toEqual([10, 10, 1]);
+  expect(names.filter((name) => !found.join().includes(`"${name}"`))).toEqual([]);
 });
 
 test('PostgreSQL is exported and captured; of others DMS loads the tables, and no snapshot is exported', () => {

@@ -3,7 +3,13 @@ import { properties } from '../../../lambdas/migrate-tables/history';
 import type { TableState } from '../../../lambdas/migrate-tables/iceberg';
 import { newFields, plan } from '../../../lambdas/migrate-tables/plan';
 import type { Column, Contract } from '../../../lambdas/shared/contract';
-import { bronzeTable, quarantineTable, silverTable, type TableDeclaration } from '../../../lambdas/shared/tables';
+import {
+  bronzeTable,
+  quarantineTable,
+  reconciliationTable,
+  silverTable,
+  type TableDeclaration,
+} from '../../../lambdas/shared/tables';
 import { column, contract } from '../fakes';
 
 /** A table as it is right after its creation. */
@@ -38,9 +44,12 @@ describe('what is done', () => {
     expect(plan(bronzeTable(v1), undefined)).toEqual({ action: 'create' });
   });
 
-  it.each([bronzeTable(v1), silverTable(v1), quarantineTable()])('leaves $layer as it is', (table) => {
-    expect(plan(table, created(table))).toEqual({ action: 'none', reason: 'as declared' });
-  });
+  it.each([bronzeTable(v1), silverTable(v1), quarantineTable(), reconciliationTable()])(
+    'leaves $layer.$name as it is',
+    (table) => {
+      expect(plan(table, created(table))).toEqual({ action: 'none', reason: 'as declared' });
+    },
+  );
 
   it('adds a column last, optional, with a new id', () => {
     const next = changed(v1, v2([column('country', { name: 'varchar', length: 2 }), ...v1.columns]));

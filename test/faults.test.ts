@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../local/toolchain';
 import { cases } from './faults/cases';
+import { GOLD } from './faults/gold';
 import { planted } from './faults/planted';
 
 /**
@@ -25,6 +27,13 @@ function harness(...args: string[]): { code: number | null; lines: string[] } {
 
 const verdicts = (lines: readonly string[]): string[] =>
   lines.flatMap((line) => /^seed \d+ {2}(.*?) {2}[\d.]+ s$/.exec(line)?.[1] ?? []);
+
+test('docs/reliability.md has what was seen of each case', () => {
+  const page = readFileSync(join(ROOT, 'docs', 'reliability.md'), 'utf8');
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  expect(rows.map((row) => row.split('`')[1])).toEqual([...cases, GOLD].map(({ name }) => name));
+  expect(rows.filter((row) => row.includes('not tried'))).toEqual([]);
+});
 
 test('what is asked for and does not exist is said in one line', () => {
   expect(harness('--case', 'fire')).toEqual({

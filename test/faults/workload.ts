@@ -35,11 +35,12 @@ function statement(table: string, random: Random): string {
   return `update ${table} set id = ${to} where id = ${id} and not exists (select from ${table} where id = ${to})`;
 }
 
-/** Transactions on an ordinary table, each as one text; a few of them are rolled back. */
+/** Transactions on an ordinary table, each as one text; each inserts a row that no other touches, a few are rolled back. */
 export const transactions = (table: string, random: Random, count: number): string[] =>
   Array.from({ length: count }, () => {
     const statements = Array.from({ length: random.whole(1, 6) }, () => statement(table, random));
-    return `begin; ${statements.join('; ')}; ${random.chance(0.1) ? 'rollback' : 'commit'}`;
+    const witness = `insert into ${table} (id) values (${random.whole(10_000_000, 999_999_999)})`;
+    return `begin; ${[...statements, witness].join('; ')}; ${random.chance(0.1) ? 'rollback' : 'commit'}`;
   });
 
 /** So many new rows of an ordinary table, in one statement. */

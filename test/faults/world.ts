@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetJobRunCommand, GlueClient, StartJobRunCommand } from '@aws-sdk/client-glue';
 import { InvokeCommand, LambdaClient, paginateListFunctions } from '@aws-sdk/client-lambda';
+import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { AwsClient } from 'aws4fetch';
 import type { Client } from 'pg';
 import { environment } from '../../config';
@@ -261,6 +263,20 @@ export class World {
     await this.client.end().catch(() => undefined);
   }
 
+  /** Copies the source's data as a backup has them. @returns what puts them back in place of what is there then */
+  async backUpSource(): Promise<() => Promise<void>> {
+    const folder = join(this.props.state, SOURCE_FOLDER);
+    const backup = join(this.props.state, '..', 'backup');
+    const copied = async (from: string, to: string) => {
+      await this.client.end();
+      await this.source.stop();
+      this.copyState(from, to);
+      await this.startSource();
+    };
+    await copied(folder, backup);
+    return () => copied(backup, folder);
+  }
+
   // ── the parts
 
   /** Everything that the source has committed is in bronze. @param seconds that it may take */
@@ -406,6 +422,17 @@ export class World {
   async settle(...datasets: string[]): Promise<void> {
     await this.flush();
     await this.job('merge', { '--datasets': datasets.join(',') });
+  }
+
+  /** What a job has recorded of its last run on a dataset. */
+  async record(dataset: string, job: string): Promise<Record<string, unknown>> {
+    const outputs = JSON.parse(readFileSync(join(this.props.state, 'outputs.json'), 'utf8')) as Record<string, object>;
+    const { RunsTable } = Object.assign({}, ...Object.values(outputs)) as { RunsTable: string };
+    const Key = { pk: `dataset#${dataset}`, sk: job };
+    const client = DynamoDBDocumentClient.from(
+      new DynamoDBClient({ endpoint: this.endpoint, region: REGION, credentials }),
+    );
+    return (await client.send(new GetCommand({ TableName: RunsTable, Key }))).Item ?? {};
   }
 
   /** Exports a snapshot that is taken now, and loads these datasets of it, by the steps of the pipeline. */

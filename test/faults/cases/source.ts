@@ -136,4 +136,38 @@ export const source: readonly Case[] = [
       await world.settle(table);
     },
   },
+  {
+    name: 'database-restored-to-an-earlier-point',
+    tables: { database_restored: THINGS },
+    what: 'The database is restored from a copy: rows that were captured are gone, and its log goes on at an earlier place.',
+    promised: {
+      text: 'A restored database has the log of its backup, and positions that another log has had.',
+      source: 'https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES',
+    },
+    answer:
+      'The merge tells that the log went back, with an alarm (log-went-back); the operator raises epoch, and a snapshot of ' +
+      'the restored database replaces what is no more.',
+    async run(world) {
+      const table = 'database_restored';
+      await stir(world, table, 10);
+      await world.settle(table);
+      const restore = await world.backUpSource();
+      await world.sql(rows(table, 1000, 5000));
+      await stir(world, table, 10);
+      await world.settle(table);
+      await restore();
+      await stir(world, table, 5);
+      await world.flush();
+      await world.disturb({ skew: 1200 }); // twenty minutes later nothing has come to where the log had been
+      await stir(world, table, 5);
+      await world.settle(table);
+      await world.disturb({});
+      const { log_went_back: wentBack } = await world.record(table, 'merge');
+      if (wentBack !== true) throw new Error(`the merge tells ${JSON.stringify(wentBack)} of a log that went back`);
+      await world.raiseEpoch();
+      await stir(world, table, 5);
+      await world.loadSnapshot(table);
+      await world.settle(table);
+    },
+  },
 ];

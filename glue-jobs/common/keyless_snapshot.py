@@ -5,13 +5,13 @@ The n-th copy of a row that either side has beyond the other is one change, n or
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as f
 
 from common import keyless_merge, position, reconciliation, rules
 from common.contract import Contract
+from common.keyed_snapshot import Snapshot
 from common.keyless_merge import COPY, HASH
 from common.position import LENGTH, NEVER, WIDTHS
 
@@ -21,17 +21,8 @@ that those of a snapshot and of one that is taken a quarter of an hour later do 
 NTH = "_nth"
 
 
-class Snapshot(Protocol):
-    """What is asked of load_snapshot.Snapshot."""
-
-    export_id: str
-    position: str
-    committed_at: datetime
-    complete: bool
-
-
 def checked(export: DataFrame, dataset: Contract) -> DataFrame:
-    """The export's rows cast by contract (see rules.check), with the columns of load_snapshot.checked that count.
+    """The export's rows cast by contract (see rules.check), with the columns of keyed_snapshot.checked that count.
 
     A row that does not cast may be equal to any row of silver: nothing is known to be gone then (`_keyed`).
     """

@@ -26,7 +26,7 @@ COUNTS = ("source_rows", "silver_rows", "in_flight", *DIFFERENCES)
 
 
 class Snapshot(Protocol):
-    """What is asked of load_snapshot.Snapshot."""
+    """What is asked of keyed_snapshot.Snapshot."""
 
     export_id: str
     position: str

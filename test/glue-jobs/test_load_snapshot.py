@@ -10,7 +10,7 @@ import load_snapshot as job
 import pytest
 from lakes import ENVIRONMENT, append, contract_of, contract_text, row_of, silver
 
-from common import reconciliation, tables
+from common import keyed_snapshot, reconciliation, tables
 from common.algebra import Change
 from common.contract import ContractError
 from common.iceberg import Snapshots
@@ -297,8 +297,8 @@ def test_deletes_of_an_export_are_its_own(loader):
     snapshot = job.Snapshot("e1", p(10), datetime(2026, 1, 1, tzinfo=UTC), True)
     spark = loader.lake.spark
     export = spark.createDataFrame([(1, "1.00", "x", "o")], f"{SCHEMA}, _origin string")
-    rows = job.checked(export, CONTRACT)
-    compared = job.transform(
+    rows = keyed_snapshot.checked(export, CONTRACT)
+    compared = keyed_snapshot.transform(
         rows, spark.table(loader.lake.silver), CONTRACT, snapshot, [], snapshot.committed_at
     )
     changes = compared.select(f"{reconciliation.CHANGE}.*")

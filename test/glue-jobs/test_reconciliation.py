@@ -7,7 +7,7 @@ import load_snapshot as job
 import pytest
 from lakes import contract_of
 
-from common import reconciliation
+from common import keyed_snapshot, reconciliation
 from common.position import make
 from common.reconciliation import DIFFERENCES, Load, is_settled
 
@@ -57,8 +57,8 @@ def compared(
     )
     snapshot = job.Snapshot("e1", PLACE, TAKEN_AT, complete)
     begins = ["10", "20"]
-    rows = job.checked(given, contract)
-    found = job.transform(rows, table, contract, snapshot, list(missing), TAKEN_AT, begins)
+    rows = keyed_snapshot.checked(given, contract)
+    found = keyed_snapshot.transform(rows, table, contract, snapshot, list(missing), TAKEN_AT, begins)
     return reconciliation.measure(found, begins)
 
 
@@ -112,14 +112,16 @@ def test_a_column_that_the_export_lacks_is_not_compared(spark):
 def test_ranges_have_equally_many_keys(spark, physical, given, expected):
     contract = contract_of("bills", [("id", physical, "key")])
     export = spark.createDataFrame([(each, "o") for each in given], "id string, _origin string")
-    assert reconciliation.bounds(job.checked(export, contract), contract, len(given)) == expected
+    assert reconciliation.bounds(keyed_snapshot.checked(export, contract), contract, len(given)) == expected
 
 
 def test_of_many_keys_some_say_where_ranges_begin(spark):
     many = 20 * reconciliation.SAMPLE
     export = spark.range(many).selectExpr("id", "'o' as _origin")
     contract = contract_of("bills", [("id", "bigint", "key")])
-    begins = [int(each) for each in reconciliation.bounds(job.checked(export, contract), contract, many)]
+    begins = [
+        int(each) for each in reconciliation.bounds(keyed_snapshot.checked(export, contract), contract, many)
+    ]
     assert len(begins) == reconciliation.RANGES - 1 and begins == sorted(begins)
     sizes = [high - low for low, high in zip([0, *begins], [*begins, many], strict=True)]
     assert max(sizes) < 1.5 * many / reconciliation.RANGES

@@ -24,8 +24,6 @@ export const NOTHING: Counts = { rows: 0, lost: 0, extra: 0, wrong: 0 };
 const sum = (verdicts: readonly Verdict[], of: (verdict: Verdict) => number): number =>
   verdicts.reduce((total, verdict) => total + of(verdict), 0);
 
-const plural = (n: number, one: string): string => `${n.toLocaleString('en')} ${one}${n === 1 ? '' : 's'}`;
-
 /** The last words of a run: `N rows compared: …`, then `N passed, N failed`. */
 export function summary(verdicts: readonly Verdict[]): string {
   const [rows, lost, extra, wrong] = (['rows', 'lost', 'extra', 'wrong'] as const).map((of) =>
@@ -35,17 +33,16 @@ export function summary(verdicts: readonly Verdict[]): string {
   return `${rows} rows compared: ${lost} lost, ${extra} too many, ${wrong} wrong\n${passed} passed, ${verdicts.length - passed} failed`;
 }
 
-function seen(verdicts: readonly Verdict[]): string {
-  if (verdicts.length === 0) return 'not tried';
+/** A row of the table of what was seen. */
+function seen(name: string, verdicts: readonly Verdict[]): string {
   const passed = verdicts.filter((verdict) => verdict.passed).length;
-  const seconds = sum(verdicts, (verdict) => verdict.seconds) / verdicts.length;
-  const rows = sum(verdicts, ({ rows }) => rows).toLocaleString('en');
-  return `${passed} of ${plural(verdicts.length, 'seed')}, ${rows} rows compared, ${seconds.toFixed(1)} s each`;
+  const seconds = sum(verdicts, (verdict) => verdict.seconds) / Math.max(1, verdicts.length);
+  const rows = sum(verdicts, (verdict) => verdict.rows).toLocaleString('en');
+  const tried = verdicts.length === 0 ? 'not tried' : `${passed} of ${verdicts.length}`;
+  return `| [${name}](#${name}) | ${tried} | ${rows} | ${seconds.toFixed(1)} |`;
 }
 
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
-
-/** The page. @param gold what is tried after all cases of a seed */
+/** The page. @param verdicts of all cases, in as many seeds as there are */
 export function page(
   cases: readonly Pick<Case, 'name' | 'what' | 'promised' | 'answer'>[],
   verdicts: readonly Verdict[],
@@ -53,23 +50,30 @@ export function page(
 ): string {
   const seeds = [...new Set(verdicts.map(({ seed }) => seed))];
   const [compared, counted] = summary(verdicts).split('\n');
+  const of = (name: string) => verdicts.filter((verdict) => verdict.name === name);
   return `# What may go wrong, and what was seen
 
-Made by \`npm run test:faults -- --seeds ${seeds.length} --first-seed ${seeds[0] ?? 1} --report\` on ${day}: ${compared}; ${counted}. Each case has tables of its
-own, whose every row is compared with silver after it, and with gold after all cases of a seed. A seed gives the same changes,
-faults and order of requests again: \`--seeds 1 --first-seed S --case NAME\` plays one of them. What moves by itself (when a
-process is killed, which of two merges is first) differs from run to run.
+Made by \`npm run test:faults -- --seeds ${seeds.length} --first-seed ${seeds[0] ?? 1} --report\` on ${day}: **${compared}; ${counted}.**
 
-The parts are those of a local run ([local.md](local.md)): the deployed templates, handlers and jobs on PostgreSQL, Spark and
-Iceberg; the services of AWS are played. What AWS itself promises stands beside each case, with its source.
+Each case has tables of its own, whose every row is compared with silver after it, and with gold after all cases of a seed. A
+seed gives the same changes, faults and choices again (\`--seeds 1 --first-seed S --case NAME\` plays one of them); when
+exactly a process dies, and which of two merges is first, differs from run to run. The parts are those of a local run
+([local.md](local.md)): the deployed templates, handlers and jobs on PostgreSQL, Spark and Iceberg, with AWS's services
+played. What is promised about AWS and the libraries stands beside each case, with its source.
 
-| case | what happens | what is promised | what the platform does | seen |
-| --- | --- | --- | --- | --- |
+| case | seeds passed | rows compared | seconds each |
+| --- | --- | --- | --- |
+${cases.map(({ name }) => seen(name, of(name))).join('\n')}
+
 ${cases
   .map(
-    ({ name, what, promised, answer }) =>
-      `| \`${name}\` | ${cell(what)} | ${cell(promised.text)} ([source](${promised.source})) | ${cell(answer)} | ${seen(verdicts.filter((one) => one.name === name))} |`,
+    ({ name, what, promised, answer }) => `## ${name}
+
+${what}
+
+- **Promised**: ${promised.text} ([source](${promised.source}))
+- **Here**: ${answer}
+`,
   )
-  .join('\n')}
-`;
+  .join('\n')}`;
 }

@@ -1,3 +1,4 @@
+import { again } from '../again';
 import type { Case } from '../case';
 import { THINGS, transactions } from '../workload';
 
@@ -30,6 +31,8 @@ async function killSpark(world: World, table: string, kind: 'kill_before' | 'kil
   await world.restartSpark();
   await world.settle(table);
 }
+
+const MANY = Array.from({ length: 6 }, (_, i) => `many_tables_${i + 1}`);
 
 export const merges: readonly Case[] = [
   {
@@ -133,7 +136,7 @@ export const merges: readonly Case[] = [
   {
     name: 'silver-rolled-back',
     tables: { silver_rolled_back: THINGS },
-    what: 'Silver is rolled back to an earlier snapshot, and merged again.',
+    what: 'Silver is rolled back to an earlier snapshot, before a merge or beside it, and merged again.',
     promised: {
       text: 'rollback_to_snapshot makes an earlier snapshot the current one.',
       source: 'https://iceberg.apache.org/docs/1.10.0/spark-procedures/#rollback_to_snapshot',
@@ -144,8 +147,32 @@ export const merges: readonly Case[] = [
         await stir(world, 'silver_rolled_back', 12);
         await world.settle('silver_rolled_back');
       }
-      await world.rollBack('silver_rolled_back', world.random.whole(1, 2));
+      await stir(world, 'silver_rolled_back', 6);
+      const back = again(() => world.rollBack('silver_rolled_back', world.random.whole(1, 2)));
+      // Before a merge, or beside it: then one of them starts over.
+      await Promise.all([world.random.chance(0.5) ? back : world.settle('silver_rolled_back'), back]);
       await world.settle('silver_rolled_back');
+    },
+  },
+  {
+    name: 'many-tables-at-once',
+    tables: Object.fromEntries(MANY.map((table) => [table, THINGS])),
+    what: 'Six tables are merged side by side and maintained at the same time, while their rows change.',
+    promised: {
+      text: 'Tables have commits of their own: what happens to one is nothing to the others.',
+      source: RELIABILITY,
+    },
+    answer: "Each table's merge and maintenance end by themselves; one that fails stops no other.",
+    async run(world) {
+      for (let round = 0; round < 2; round += 1) {
+        for (const table of MANY) await stir(world, table, 4);
+        const args = { '--datasets': MANY.join(',') };
+        await Promise.all([
+          world.job('merge', args),
+          ...(round > 0 ? [world.job('maintain', { ...args, '--keep-hours': '0' })] : []),
+        ]);
+      }
+      await world.settle(...MANY);
     },
   },
 ];

@@ -51,7 +51,10 @@ export const snapshots: readonly Case[] = [
     name: 'export-killed-in-the-middle',
     tables: { export_killed_in_the_middle: THINGS },
     what: "The whole emulator is killed (-9) as the export writes the table's file.",
-    promised: { text: 'An export that fails leaves partial files; only a complete one may be read.', source: EXPORT },
+    promised: {
+      text: 'What an export that did not end has written stays in the bucket.',
+      source: 'https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CancelExportTask.html',
+    },
     answer: 'The next look finds the export under way, failed or complete, and starts it again where it must.',
     async run(world) {
       const table = 'export_killed_in_the_middle';

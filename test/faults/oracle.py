@@ -7,8 +7,9 @@ python test/faults/oracle.py      (each line of its standard input is answered b
 {"quarantined": DATASET, "database": NAME, "config": …}
     how many of its rows lie in quarantine
 {"files": [DATASET], "bronze_database": NAME, "config": …}
-    by `<layer>.<dataset>`, bronze and silver: data_files, delete_files, snapshots, metadata_bytes (of the current
-    metadata JSON), and newest_committed_at (silver's: when its newest change was committed at the source, or null)
+    by `<layer>.<dataset>`, bronze and silver: data_files, delete_files, snapshots, commits (in all, so far),
+    metadata_bytes (of the current metadata JSON), and newest_committed_at (silver's: when its newest change was committed
+    at the source, or null)
 {"roll_back": DATASET, "snapshots": N, "config": …}
     silver as it was N commits ago
 """
@@ -63,6 +64,7 @@ def of_table(table) -> dict:
         "data_files": count("total-data-files"),
         "delete_files": count("total-delete-files"),
         "snapshots": len(newest_first),
+        "commits": table.metadata.last_sequence_number,
         "metadata_bytes": len(table.io.new_input(table.metadata_location)),
         "newest_committed_at": next(filter(None, committed), None),
     }

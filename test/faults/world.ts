@@ -55,6 +55,8 @@ export interface TableFiles {
   readonly data_files: number;
   readonly delete_files: number;
   readonly snapshots: number;
+  /** So far, in all. */
+  readonly commits: number;
   /** Of the current metadata JSON. */
   readonly metadata_bytes: number;
   /** When the newest change that silver has was committed at the source. */

@@ -15,15 +15,15 @@ interface Panel {
 
 /** Told apart by the colour-blind, too (Okabe and Ito). */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
-const [LEFT, RIGHT, TOP, HEIGHT, GAP, BOTTOM] = [70, 30, 150, 200, 56, 44];
+const [LEFT, RIGHT, TOP, HEIGHT, GAP, BOTTOM] = [70, 50, 176, 200, 56, 44];
 /** Pixels from one name of a fault to the next, so that both can be read. */
 const APART = 12;
 const LEAST_WIDTH = 900;
 
 /** A round step, of which no more than `most` make up a value. */
-export function step(value: number, most: number, rounds = [1, 2, 5]): number {
+export function step(value: number, most: number): number {
   for (let unit = 1; ; unit *= 10) {
-    const found = rounds.find((round) => value / (round * unit) <= most);
+    const found = [1, 2, 5].find((round) => value / (round * unit) <= most);
     if (found) return found * unit;
   }
 }
@@ -125,7 +125,7 @@ export function plot(samples: readonly Sample[], faults: readonly Happened[]): s
   ];
   const topOf = (index: number): number => TOP + index * (HEIGHT + GAP);
   const bottom = topOf(panels.length - 1) + HEIGHT;
-  const minutes = step(end / 60, 15, [1, 2, 5]);
+  const minutes = step(end / 60, 15);
   const times = Array.from({ length: Math.floor(end / 60 / minutes) + 1 }, (_, at) => at * minutes);
   const [width, height] = [LEFT + wide + RIGHT, bottom + BOTTOM];
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width.toFixed(0)}" height="${height}" font-family="sans-serif" font-size="12" fill="#222">

@@ -55,7 +55,7 @@ export async function sample(
 export function csv(samples: readonly Sample[], faults: readonly Happened[]): string {
   const tables = [...new Set(samples.flatMap((each) => Object.keys(each.tables)))].sort();
   const datasets = [...new Set(samples.flatMap((each) => Object.keys(each.behind)))].sort();
-  const fields = ['data_files', 'delete_files', 'snapshots', 'metadata_bytes'] as const;
+  const fields = ['data_files', 'delete_files', 'snapshots', 'commits', 'metadata_bytes'] as const;
   const names = [
     ...['seconds', 'changes'],
     ...PARTS.map((part) => `${part} MiB`),

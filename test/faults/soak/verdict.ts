@@ -44,43 +44,64 @@ export interface Upkeep {
   readonly buckets: number;
   /** Seconds from one maintenance to the next. */
   readonly maintainEvery: number;
-  /** The least seconds from one merge of a table to the next, and from one delivery of Firehose. */
-  readonly mergeEvery: number;
-  readonly deliverEvery: number;
 }
 
-/** So many maintenances in a row a fault may end. */
-const MISSED = 2;
-
 /**
- * The most files, and snapshots, that a table may have. A maintenance leaves, of each partition, a data file; until the
- * next one is done (its own time is no more than that between two) commits come, each with at most
- * - silver: a data file, and a file of deletes, in each bucket;
- * - bronze: a file in each of two days, today's and yesterday's.
- * It keeps the snapshots that progress needs, no more than came until it began.
+ * So many times the seconds between two maintenances may go by from one that has come to a table to the next that has:
+ * faults may end two of them, the third begins with the other tables, and silver, for which bronze keeps its snapshots, may
+ * be as far behind.
  */
-export function bounds(layer: string, upkeep: Upkeep): { files: number; snapshots: number } {
-  const silver = layer === 'silver';
-  const commits = ((MISSED + 2) * upkeep.maintainEvery) / (silver ? upkeep.mergeEvery : upkeep.deliverEvery);
-  const each = silver ? 2 * upkeep.buckets : 2;
-  return { files: each * (1 + commits), snapshots: 2 * commits };
+const SPAN = 5;
+
+/** So many files, and snapshots, may be there when so many commits have come since a maintenance. */
+export function allowed(layer: string, buckets: number, commits: number): { files: number; snapshots: number } {
+  const files =
+    layer === 'silver'
+      ? // A maintenance leaves a file in each bucket, and a merge one of rows and one of deletes.
+        buckets * (1 + 2 * commits)
+      : // A maintenance leaves a file for each day, and a delivery one; across midnight there are two.
+        2 + commits + 1;
+  return { files, snapshots: 2 + commits };
+}
+
+/** The commits to a table within the span before a sample. */
+function recent(name: string, at: number, known: readonly Sample[], span: number): number {
+  const { seconds, tables } = known[at];
+  const before = known.findLast((each) => each.seconds <= seconds - span);
+  return tables[name].commits - (before?.tables[name].commits ?? 0);
 }
 
 /** How many files and snapshots each table has, and had at most. */
-export function ofFiles(samples: readonly Sample[], upkeep: Upkeep): Judged[] {
+export function ofFiles(samples: readonly Sample[], { buckets, maintainEvery }: Upkeep): Judged[] {
   const known = samples.filter(({ tables }) => Object.keys(tables).length > 0);
   const names = Object.keys(known.at(-1)?.tables ?? {}).sort();
   if (names.length === 0) return [{ line: 'files: never told', problem: 'the lake never said how many files it has' }];
   return names.flatMap((name) => {
-    const most = bounds(name.split('.')[0], upkeep);
+    const most = known.map((_, at) =>
+      allowed(name.split('.')[0], buckets, recent(name, at, known, SPAN * maintainEvery)),
+    );
     const files = known.map(({ tables }) => tables[name].data_files + tables[name].delete_files);
     const snapshots = known.map(({ tables }) => tables[name].snapshots);
-    return [judge(`files of ${name}`, files, most.files), judge(`snapshots of ${name}`, snapshots, most.snapshots)];
+    return [
+      judge(
+        `files of ${name}`,
+        files,
+        most.map((each) => each.files),
+      ),
+      judge(
+        `snapshots of ${name}`,
+        snapshots,
+        most.map((each) => each.snapshots),
+      ),
+    ];
   });
 }
 
-function judge(what: string, counts: readonly number[], allowed: number): Judged {
-  const most = Math.max(...counts);
-  const line = `${what}: ${counts.at(-1)}, at most ${most} seen (${allowed} allowed)`;
-  return most <= allowed ? { line } : { line, problem: `${most} ${what}` };
+/** Counts, each of which has a bound of its own: the one that is closest to it decides. */
+function judge(what: string, counts: readonly number[], bounds: readonly number[]): Judged {
+  const share = (at: number): number => counts[at] / bounds[at];
+  const closest = counts.map((_, at) => at).reduce((one, other) => (share(other) > share(one) ? other : one));
+  const [count, bound] = [counts[closest], bounds[closest]];
+  const line = `${what}: ${counts.at(-1)}, at most ${Math.max(...counts)} seen; closest to its bound ${count} of ${bound}`;
+  return count <= bound ? { line } : { line, problem: `${count} ${what}, where ${bound} are allowed` };
 }

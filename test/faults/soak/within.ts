@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client, QueryResult } from 'pg';
-import { local } from '../../../config/local';
 import { again } from '../again';
 import { compared } from '../compared';
 import { buildGold } from '../gold';
@@ -29,13 +28,8 @@ const KEYS = 5000;
 const COPIES = 2000;
 const DATASETS = [KEYED, KEYLESS];
 
-/** Of a contract that names no `bucketCount`; and of the laptop's settings. */
-const UPKEEP = {
-  buckets: 16,
-  maintainEvery: MAINTAIN_EVERY,
-  mergeEvery: local.spark.microBatches.everySeconds,
-  deliverEvery: local.firehose.bufferSeconds,
-};
+/** The buckets are those of a contract that names no `bucketCount`. */
+const UPKEEP = { buckets: 16, maintainEvery: MAINTAIN_EVERY };
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 200);
 

@@ -11,8 +11,8 @@ export interface Judged {
 const GROWTH = 1.25;
 /** Seconds that a process has to have lived: a JVM, and a Python, take more and more in their first minutes. */
 const GROWN_UP = 240;
-/** Samples whose median is the memory at a time: a request under way does not decide. */
-const AT_A_TIME = 5;
+/** Samples, of a minute, whose median is the memory at a time: a request under way or a collection of garbage does not decide. */
+const AT_A_TIME = 12;
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 

@@ -86,12 +86,13 @@ class SoakRun {
   private async fail(): Promise<void> {
     const { world } = this;
     const half = this.wanted.minutes * 30;
+    let next = world.random.whole(15, 30);
     for (const { name, kills, run } of faultsInTurn(world.random)) {
       if (kills && this.seconds > half) continue;
-      const next = this.seconds + world.random.whole(15, 30);
       while (!this.over && this.seconds < next) await pause(100);
       if (this.over) return;
       const from = this.seconds;
+      next = from + world.random.whole(15, 30);
       this.say(name);
       await run(world).catch((error: unknown) => this.say(`${name}: ${reason(error)}`));
       this.faults.push({ name, from, to: this.seconds });

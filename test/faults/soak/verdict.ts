@@ -97,11 +97,13 @@ export function ofFiles(samples: readonly Sample[], { buckets, maintainEvery }: 
   });
 }
 
-/** Counts, each of which has a bound of its own: the one that is closest to it decides. */
+/** Counts, each of which has a bound of its own: the one that is farthest beyond it decides, else the most is told. */
 function judge(what: string, counts: readonly number[], bounds: readonly number[]): Judged {
-  const share = (at: number): number => counts[at] / bounds[at];
-  const closest = counts.map((_, at) => at).reduce((one, other) => (share(other) > share(one) ? other : one));
-  const [count, bound] = [counts[closest], bounds[closest]];
-  const line = `${what}: ${counts.at(-1)}, at most ${Math.max(...counts)} seen; closest to its bound ${count} of ${bound}`;
-  return count <= bound ? { line } : { line, problem: `${count} ${what}, where ${bound} are allowed` };
+  const greatest = (of: (at: number) => number): number =>
+    counts.map((_, at) => at).reduce((one, other) => (of(other) > of(one) ? other : one));
+  const most = greatest((at) => counts[at]);
+  const worst = greatest((at) => counts[at] - bounds[at]);
+  const line = `${what}: ${counts.at(-1)}, at most ${counts[most]} seen (of ${bounds[most]} allowed then)`;
+  if (counts[worst] <= bounds[worst]) return { line };
+  return { line, problem: `${counts[worst]} ${what}, where ${bounds[worst]} are allowed` };
 }

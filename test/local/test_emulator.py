@@ -5,6 +5,7 @@ import inspect
 import io
 import queue
 import socket
+import struct
 import threading
 import zipfile
 
@@ -24,6 +25,8 @@ import ministack.services.stepfunctions
 import pytest
 import uvicorn
 from patches import cloudformation, lambda_runtime
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 RELIED_ON = [
     (ministack.app, "app", ["scope", "receive", "send"]),
@@ -222,3 +225,36 @@ def test_a_late_end_of_a_log_is_not_the_end_of_the_next():
     for line in ("one", lambda_runtime.END, "two", lambda_runtime.END, "three", lambda_runtime.END):
         Worker._stderr_queue.put(line)
     assert [lambda_runtime._log(Worker) for _ in range(2)] == ["one\ntwo", "three"]
+
+
+async def answer(_scope, _receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+def test_a_connection_that_is_reset_is_let_go_at_once():
+    async def reset() -> HttpToolsProtocol:
+        config = uvicorn.Config(
+            answer, http=emulator.Connection, timeout_keep_alive=emulator.KEEP_ALIVE, lifespan="off"
+        )
+        config.load()
+        made = []
+
+        def connect():
+            made.append(config.http_protocol_class(config=config, server_state=ServerState(), app_state={}))
+            return made[0]
+
+        server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+        await reader.readuntil(b"ok")
+        assert made[0].timeout_keep_alive_task is not None
+        lingering = writer.get_extra_info("socket")
+        lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+        while made[0] in made[0].connections:
+            await asyncio.sleep(0.01)
+        server.close()
+        return made[0]
+
+    assert asyncio.run(asyncio.wait_for(reset(), 10)).timeout_keep_alive_task is None

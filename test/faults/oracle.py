@@ -8,8 +8,8 @@ python test/faults/oracle.py      (each line of its standard input is answered b
     how many of its rows lie in quarantine
 {"files": [DATASET], "bronze_database": NAME, "config": …}
     by `<layer>.<dataset>`, bronze and silver: data_files, delete_files, snapshots, commits (in all, so far),
-    metadata_bytes (of the current metadata JSON), and newest_committed_at (silver's: when its newest change was committed
-    at the source, or null)
+    metadata_bytes (of the current metadata JSON), and newest_committed_at (silver's: when its newest change was
+    committed at the source, or null)
 {"roll_back": DATASET, "snapshots": N, "config": …}
     silver as it was N commits ago
 """

@@ -57,8 +57,8 @@ const SPAN = 5;
 export function allowed(layer: string, buckets: number, commits: number): { files: number; snapshots: number } {
   const files =
     layer === 'silver'
-      ? // A maintenance leaves a file in each bucket, and a merge one of rows and one of deletes.
-        buckets * (1 + 2 * commits)
+      ? // A maintenance leaves a file in each bucket, a merge adds one; and for each file there is one of deletes.
+        2 * buckets * (1 + commits)
       : // A maintenance leaves a file for each day, and a delivery one; across midnight there are two.
         2 + commits + 1;
   return { files, snapshots: 2 + commits };

@@ -21,11 +21,23 @@ from pathlib import Path
 import uvicorn
 from patches import PATCHES
 from services import Services, Settings
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 KEEP_ALIVE = 75
 """Seconds; longer than clients keep a connection that they do not use."""
 GRACE = 2
 """Seconds that a request has to end when the emulator does."""
+
+
+class Connection(HttpToolsProtocol):
+    """Lets go of a connection when it is lost. uvicorn does so of one that was closed; one that was reset, as Iceberg's
+    clients do dozens of times a second, is held by its timer until `KEEP_ALIVE`: old enough by then that Python seldom
+    looks for it again, and memory grows.
+    """
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
 
 
 def end_with_parent() -> None:
@@ -71,7 +83,7 @@ def main() -> None:
         "ministack.app:app",
         host="127.0.0.1",
         port=settings.port,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         timeout_keep_alive=KEEP_ALIVE,

@@ -40,16 +40,23 @@ const PARTS: Readonly<Record<string, RegExp>> = {
   transform: /_worker\.js/,
 };
 
-/** The processes of a part of the local run that is or is below a process. */
-export function partOf(pid: number, part: string): readonly Process[] {
-  return treeOf(pid).filter(({ command }) => PARTS[part].test(command));
+/** The parts of the local run that are or are below a process, each with its processes. */
+export function partsOf(pid: number): Readonly<Record<string, readonly Process[]>> {
+  const tree = treeOf(pid);
+  const of = (pattern: RegExp): Process[] => tree.filter(({ command }) => pattern.test(command));
+  return Object.fromEntries(Object.entries(PARTS).map(([part, pattern]) => [part, of(pattern)]));
 }
 
+/** The processes of a part of the local run that is or is below a process. */
+export const partOf = (pid: number, part: string): readonly Process[] => partsOf(pid)[part];
+
+/** MiB of a part's processes. */
+export const mebibytes = (processes: readonly Process[]): number =>
+  processes.reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;
+
 /** MiB of each part of the local run that is or is below a process. */
-export function memoryOf(pid: number): Readonly<Record<string, number>> {
-  const of = (part: string): number => partOf(pid, part).reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;
-  return Object.fromEntries(Object.keys(PARTS).map((part) => [part, of(part)]));
-}
+export const memoryOf = (pid: number): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(partsOf(pid)).map(([part, found]) => [part, mebibytes(found)]));
 
 /**
  * How much of each part's memory at half time it has in the end, from measurements at equal distances.

@@ -21,7 +21,7 @@ function inFork({ folder }: ProjectCopy, ...args: string[]): void {
  * A copy of the project made a fork, as docs/guides/fork.md says: without what is declared, its one source a captured database
  * with a table for each case, declared from that database's own catalogue. The copy's state has the database, without rows.
  */
-export async function makeFork(cases: readonly Case[]): Promise<ProjectCopy> {
+export async function makeFork(cases: readonly Pick<Case, 'tables'>[]): Promise<ProjectCopy> {
   const copy = copyProject();
   inFork(copy, 'test/faults/clear.ts');
   const postgres = await startPostgres(join(copy.state, SOURCE_FOLDER), copy.port + 2, [SOURCE]);

@@ -1,22 +1,15 @@
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Case } from './case';
 import { cases } from './cases';
+import { compared, short, type Outcome } from './compared';
 import { buildGold, GOLD } from './gold';
 import { parseFaults } from './options';
 import { plant, planted, type Planted } from './planted';
-import { NOTHING, summary, type Counts, type Verdict } from './report';
-import { World, type Store } from './world';
+import { NOTHING, summary, VERDICTS, type Verdict } from './report';
+import { World } from './world';
 
 /** Within the fork: runs the cases of each seed, and prints a line for each. */
-
-/** What came of some work: lines that say what is wrong, none if nothing is, and what was compared. */
-interface Outcome {
-  readonly lines: readonly string[];
-  readonly counts: Counts;
-}
-
-/** A line that a terminal can show: values may be long. */
-const short = (line: string): string => (line.length > 400 ? `${line.slice(0, 400)} …` : line);
 
 async function outcomeOf(work: () => Promise<Outcome>): Promise<Outcome> {
   try {
@@ -24,27 +17,6 @@ async function outcomeOf(work: () => Promise<Outcome>): Promise<Outcome> {
   } catch (error) {
     return { lines: [short(error instanceof Error ? error.message : String(error))], counts: NOTHING };
   }
-}
-
-async function compared(world: World, datasets: readonly string[], stores: readonly Store[]): Promise<Outcome> {
-  const results = await world.compare(datasets, stores);
-  const total = (of: (one: (typeof results)[number]) => number | undefined) =>
-    results.reduce((sum, one) => sum + (of(one) ?? 0), 0);
-  return {
-    lines: results.flatMap(({ dataset, examples, differences, error }) =>
-      error
-        ? [`${dataset}: ${error}`]
-        : differences > 0
-          ? [`${dataset}: ${differences} rows differ`, ...examples.map((line) => `  ${short(line)}`)]
-          : [],
-    ),
-    counts: {
-      rows: total(({ source }) => source?.rows) * stores.length,
-      lost: total(({ kinds }) => kinds.missing),
-      extra: total(({ kinds }) => kinds.extra),
-      wrong: total(({ kinds }) => kinds.different),
-    },
-  };
 }
 
 /** Runs a case, and compares its tables with silver. */
@@ -116,7 +88,7 @@ async function main(): Promise<void> {
   } finally {
     await world.stop();
   }
-  writeFileSync(process.env.FAULTS_VERDICTS ?? '/dev/null', JSON.stringify(verdicts));
+  writeFileSync(join(process.env.FAULTS_RESULTS ?? '', VERDICTS), JSON.stringify(verdicts));
   console.log(`\n${summary(verdicts)}`);
   process.exitCode = verdicts.every(({ passed }) => passed) ? 0 : 1;
 }

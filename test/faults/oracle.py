@@ -6,6 +6,10 @@ python test/faults/oracle.py      (each line of its standard input is answered b
     source = silver (= gold) as multisets of rows: the results of local/reconcile.py
 {"quarantined": DATASET, "database": NAME, "config": …}
     how many of its rows lie in quarantine
+{"files": [DATASET], "bronze_database": NAME, "config": …}
+    by `<layer>.<dataset>`, bronze and silver: data_files, delete_files, snapshots, commits (in all, so far),
+    metadata_bytes (of the current metadata JSON), and newest_committed_at (silver's: when its newest change was
+    committed at the source, or null)
 {"roll_back": DATASET, "snapshots": N, "config": …}
     silver as it was N commits ago
 """
@@ -20,6 +24,9 @@ import lake  # noqa: E402
 import reconcile  # noqa: E402
 from pyiceberg.expressions import EqualTo  # noqa: E402
 from pyiceberg.table.update import SetSnapshotRefUpdate  # noqa: E402
+
+NEWEST_COMMITTED_AT = "moraine.newest-committed-at"
+"""As glue-jobs/common/tables.py calls it, whose import of Spark takes longer than most answers."""
 
 
 def compare(catalog, request: dict) -> list[dict]:
@@ -36,6 +43,33 @@ def quarantined(catalog, request: dict) -> int:
     return table.scan(row_filter=EqualTo("dataset", request["quarantined"])).count()
 
 
+def files(catalog, request: dict) -> dict[str, dict]:
+    databases = {"bronze": request["bronze_database"], "silver": request["config"]["silver_database"]}
+    return {
+        f"{layer}.{dataset}": of_table(catalog.load_table((database, dataset)))
+        for dataset in request["files"]
+        for layer, database in databases.items()
+    }
+
+
+def of_table(table) -> dict:
+    """Figures of one table. Not every commit carries progress: the newest that does tells how far silver has come."""
+    current, newest_first = (
+        table.current_snapshot(),
+        sorted(table.snapshots(), key=lambda each: -each.sequence_number),
+    )
+    count = (lambda name: int(current.summary.get(name, 0))) if current else (lambda name: 0)
+    committed = (each.summary.get(NEWEST_COMMITTED_AT) for each in newest_first)
+    return {
+        "data_files": count("total-data-files"),
+        "delete_files": count("total-delete-files"),
+        "snapshots": len(newest_first),
+        "commits": table.metadata.last_sequence_number,
+        "metadata_bytes": len(table.io.new_input(table.metadata_location)),
+        "newest_committed_at": next(filter(None, committed), None),
+    }
+
+
 def roll_back(catalog, request: dict) -> None:
     table = catalog.load_table((request["config"]["silver_database"], request["roll_back"]))
     snapshot = table.current_snapshot()
@@ -48,7 +82,7 @@ def roll_back(catalog, request: dict) -> None:
 
 def answer(request: dict):
     catalog = lake.catalog(request["config"]["endpoint"], request["config"]["region"])
-    kind = next(each for each in (compare, quarantined, roll_back) if each.__name__ in request)
+    kind = next(each for each in (compare, quarantined, files, roll_back) if each.__name__ in request)
     return kind(catalog, request)
 
 

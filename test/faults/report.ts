@@ -2,6 +2,9 @@ import type { Case } from './case';
 
 /** docs/reliability.md, made of the cases and of what a run of them has seen. */
 
+/** File, among a run's results, of its verdicts as JSON. */
+export const VERDICTS = 'verdicts.json';
+
 /** What became of one case in one seed. */
 export interface Verdict {
   readonly seed: number;
@@ -24,13 +27,20 @@ export const NOTHING: Counts = { rows: 0, lost: 0, extra: 0, wrong: 0 };
 const sum = (verdicts: readonly Verdict[], of: (verdict: Verdict) => number): number =>
   verdicts.reduce((total, verdict) => total + of(verdict), 0);
 
+/** `N rows compared: …` */
+export function told(counts: Counts): string {
+  const [rows, lost, extra, wrong] = (['rows', 'lost', 'extra', 'wrong'] as const).map((of) =>
+    counts[of].toLocaleString('en'),
+  );
+  return `${rows} rows compared: ${lost} lost, ${extra} too many, ${wrong} wrong`;
+}
+
 /** The last words of a run: `N rows compared: …`, then `N passed, N failed`. */
 export function summary(verdicts: readonly Verdict[]): string {
-  const [rows, lost, extra, wrong] = (['rows', 'lost', 'extra', 'wrong'] as const).map((of) =>
-    sum(verdicts, (verdict) => verdict[of]).toLocaleString('en'),
-  );
+  const total = (of: keyof Counts) => sum(verdicts, (verdict) => verdict[of]);
+  const counts = { rows: total('rows'), lost: total('lost'), extra: total('extra'), wrong: total('wrong') };
   const passed = verdicts.filter((verdict) => verdict.passed).length;
-  return `${rows} rows compared: ${lost} lost, ${extra} too many, ${wrong} wrong\n${passed} passed, ${verdicts.length - passed} failed`;
+  return `${told(counts)}\n${passed} passed, ${verdicts.length - passed} failed`;
 }
 
 /** A row of the table of what was seen. */

@@ -52,6 +52,19 @@ export interface Comparison {
   readonly source?: { readonly rows: number };
 }
 
+/** Of one table of the lake: what its current snapshot refers to, and its history. */
+export interface TableFiles {
+  readonly data_files: number;
+  readonly delete_files: number;
+  readonly snapshots: number;
+  /** So far, in all. */
+  readonly commits: number;
+  /** Of the current metadata JSON. */
+  readonly metadata_bytes: number;
+  /** When the newest change that silver has was committed at the source. */
+  readonly newest_committed_at: string | null;
+}
+
 export interface WorldProps {
   /** Folder of the state of all parts. */
   readonly state: string;
@@ -117,7 +130,6 @@ export class World {
   private oracle: Oracle | undefined;
   /** Names of the deployed functions, by their handlers. */
   private readonly functions = new Map<string, string>();
-  /** Of the case that runs. */
   /** Of the case that runs. */
   seed = 0;
   random!: Random;
@@ -402,13 +414,13 @@ export class World {
     return JobRunId ?? '';
   }
 
-  /** Waits for a run to end. @returns its error, undefined when it succeeded */
-  async ended(script: string, RunId: string): Promise<string | undefined> {
+  /** Waits for a run to end. @param look milliseconds between two looks @returns its error, undefined when it succeeded */
+  async ended(script: string, RunId: string, look = LOOK): Promise<string | undefined> {
     for (;;) {
       const { JobRun } = await this.glue.send(new GetJobRunCommand({ JobName: jobName('local', script), RunId }));
       if (JobRun?.JobRunState === 'SUCCEEDED') return undefined;
       if (JobRun?.JobRunState === 'FAILED') return JobRun.ErrorMessage ?? 'failed';
-      await pause(LOOK);
+      await pause(look);
     }
   }
 
@@ -599,6 +611,11 @@ export class World {
     return this.ask({ quarantined: dataset, database: databaseName('local', 'quarantine') });
   }
 
+  /** Files and snapshots of datasets, by `<layer>.<dataset>`, of bronze and silver. */
+  files(datasets: readonly string[]): Promise<Record<string, TableFiles>> {
+    return this.ask({ files: datasets, bronze_database: databaseName('local', 'bronze') });
+  }
+
   /** Silver as it was so many commits ago. */
   async rollBack(dataset: string, snapshots: number): Promise<void> {
     await this.ask({ roll_back: dataset, snapshots });
@@ -617,7 +634,10 @@ export class World {
     };
     this.oracle.input.write(`${JSON.stringify({ ...request, config })}\n`);
     const { value, done } = await this.oracle.answers.next();
-    if (done) throw new Error('the oracle has ended');
+    if (done) {
+      this.oracle = undefined; // the next question starts it anew
+      throw new Error('the oracle has ended');
+    }
     return JSON.parse(value) as T;
   }
 }

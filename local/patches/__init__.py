@@ -18,6 +18,7 @@ from patches import (
     own_requests,
     rds,
     redshift,
+    s3,
     saving,
     step_functions,
 )
@@ -35,6 +36,7 @@ PATCHES = (
     step_functions,
     cloudformation,
     lambda_runtime,
+    s3,
     faults,
     own_requests,
 )

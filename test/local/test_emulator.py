@@ -21,10 +21,11 @@ import ministack.services.firehose
 import ministack.services.glue
 import ministack.services.kinesis
 import ministack.services.lambda_svc
+import ministack.services.s3
 import ministack.services.stepfunctions
 import pytest
 import uvicorn
-from patches import cloudformation, lambda_runtime
+from patches import cloudformation, lambda_runtime, s3
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -76,6 +77,7 @@ RELIED_ON = [
     (ministack.services.glue, "_execute_subprocess", ["run", "job", "args", "resolved"]),
     (ministack.services.glue, "_start_job_run", ["data"]),
     (ministack.services.glue, "_get_job_run", ["data"]),
+    (ministack.services.s3, "_record_object_version", ["bucket_name", "key", "prior_obj", "obj", "data"]),
     (ministack.services.codebuild, "_execute_build", ["build_id", "project"]),
     (ministack.services.codebuild, "_finish_build", ["build", "status"]),
     (ministack.services.codebuild, "_start_build", ["data"]),
@@ -258,3 +260,27 @@ def test_a_connection_that_is_reset_is_let_go_at_once():
         return made[0]
 
     assert asyncio.run(asyncio.wait_for(reset(), 10)).timeout_keep_alive_task is None
+
+
+def test_versions_of_objects_are_kept_on_disk_alone(tmp_path, monkeypatch):
+    buckets = ministack.services.s3
+    monkeypatch.setattr(buckets, "_record_object_version", buckets._record_object_version)
+    monkeypatch.setattr(buckets, "S3_PERSIST", True)
+    monkeypatch.setattr(buckets, "DATA_DIR", str(tmp_path))
+    s3.extend(None)
+
+    def ask(method: str, path: str, body: bytes = b"", **query: list[str]) -> tuple[int, dict, bytes]:
+        return asyncio.run(buckets.handle_request(method, path, {}, body, query))
+
+    try:
+        ask("PUT", "/lake")
+        enabled = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        assert ask("PUT", "/lake", enabled, versioning=[""])[0] == 200
+        written = [b"the first", b"the second"]
+        made = [ask("PUT", "/lake/file", body)[1]["x-amz-version-id"] for body in written]
+        assert [ask("GET", "/lake/file", versionId=[version])[2] for version in made] == written
+        assert ask("DELETE", "/lake/file")[0] == 204
+        assert [ask("GET", "/lake/file", versionId=[version])[2] for version in made] == written
+        assert not [each for each in buckets._object_versions["lake", "file"] if each.get("data")]
+    finally:
+        buckets.reset()

@@ -4,8 +4,8 @@ from services import Services
 
 
 def extend(services: Services) -> None:
-    """Stock ministack keeps the bytes of each version that is written in memory, for good, beside the file from which
-    it reads them after a restart: the lake's bucket is versioned, and its files come and go.
+    """Stock ministack keeps the bytes of each version that is written in memory, beside the file from which it reads
+    them after a restart: the lake's bucket is versioned, and its files come and go.
     """
     import ministack.services.s3 as s3
 

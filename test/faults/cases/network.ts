@@ -29,8 +29,8 @@ export const network: readonly Case[] = [
     async run(world) {
       const table = 'network_cut_while_captured';
       await world.faults(
-        ...cuts(['kinesis', 'lambda'], ['fail', 'throttle', 'drop_answer'], 0.08),
-        ...cuts(['s3', 'glue'], ['fail', 'throttle'], 0.03),
+        ...cuts(['kinesis', 'lambda'], ['fail', 'throttle', 'drop_answer'], 0.05),
+        ...cuts(['s3', 'glue'], ['fail', 'throttle'], 0.015),
         { kind: 'drop_answer', service: 'glue', action: 'UpdateTable', share: 0.1 },
         { kind: 'drop_answer', service: 's3', action: 'PUT', share: 0.05 },
       );

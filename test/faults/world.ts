@@ -381,6 +381,11 @@ export class World {
     if (status !== 0) throw new Error(`replay: ${stdout}${stderr}`);
   }
 
+  /** The part of a replay that is of Firehose's error prefix, without the search of each table that comes before it. */
+  async replayErrors(): Promise<void> {
+    await this.invoke('replay-records', { source: SOURCE, until: new Date().toISOString() });
+  }
+
   /** Process id of a part: of the emulator, DMS's replication, Spark's JVM, or a build. @throws Error when it is not there */
   async process(part: keyof typeof PARTS): Promise<number> {
     const root = part === 'spark' ? this.spark.pid : this.emulator.pid;

@@ -32,7 +32,7 @@ async function killSpark(world: World, table: string, kind: 'kill_before' | 'kil
   await world.settle(table);
 }
 
-const MANY = Array.from({ length: 6 }, (_, i) => `many_tables_${i + 1}`);
+const MANY = Array.from({ length: 4 }, (_, i) => `many_tables_${i + 1}`);
 
 export const merges: readonly Case[] = [
   {
@@ -157,7 +157,7 @@ export const merges: readonly Case[] = [
   {
     name: 'many-tables-at-once',
     tables: Object.fromEntries(MANY.map((table) => [table, THINGS])),
-    what: 'Six tables are merged side by side and maintained at the same time, while their rows change.',
+    what: 'Four tables are merged side by side and maintained at the same time, while their rows change.',
     promised: {
       text: 'Tables have commits of their own: what happens to one is nothing to the others.',
       source: RELIABILITY,

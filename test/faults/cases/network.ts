@@ -45,7 +45,7 @@ export const network: readonly Case[] = [
       }
       await world.calm();
       await world.flush();
-      world.replay(); // what Firehose has given up
+      await world.replayErrors(); // what Firehose has given up
       await world.settle(table);
     },
   },

@@ -12,13 +12,13 @@ export interface Job {
 /** Starts it for a source. @returns the run's id */
 export async function startGathering(
   { glue, name }: Job,
-  { source: wanted, since }: ReplayRequest,
+  { source: wanted, since, datasets }: ReplayRequest,
   { prefix }: Way,
   { errors, platform: { sources } }: { readonly errors: string; readonly platform: Platform },
 ): Promise<string> {
   const source = sources.find((one) => one.name === wanted);
   const asked = {
-    '--datasets': source ? datasetsOf(source).join(',') : '',
+    '--datasets': (datasets ?? (source ? datasetsOf(source) : [])).join(','),
     '--errors': errors,
     '--prefix': prefix,
     '--run-id': `replay-${Date.now()}`,

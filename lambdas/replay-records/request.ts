@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { Platform } from '../shared/platform';
-import { epochOf, isCaptured } from '../shared/source';
+import { datasetsOf, epochOf, isCaptured } from '../shared/source';
 
 /** What is to be replayed. */
 export const request = z.object({
   source: z.string(),
+  /** Of which quarantine and bronze are searched. @default - all of the source's; error objects are of all in any case */
+  datasets: z.array(z.string()).optional(),
   /** Only objects that Firehose wrote from then on, ISO 8601. @default - all that are there */
   since: z.iso.datetime({ offset: true }).optional(),
   /** Only objects that Firehose wrote before then, ISO 8601. @default - now */
@@ -34,7 +36,7 @@ export type Way = z.infer<typeof way>;
  * one of the present, and win over what is newer. So with a second epoch somebody has to say since when.
  */
 export function wayOf(
-  { source, since }: ReplayRequest,
+  { source, since, datasets = [] }: ReplayRequest,
   ways: Readonly<Record<string, Way>>,
   { sources }: Platform,
 ): Way | { readonly refused: string } {
@@ -48,6 +50,11 @@ export function wayOf(
     return {
       refused: `${source} is in epoch ${epoch}, and records of an older one must stay out: give since, a time from which on all was captured in epoch ${epoch}`,
     };
+  }
+  const all = sources.filter(({ name }) => name === source).flatMap(datasetsOf);
+  const unknown = datasets.find((name) => !all.includes(name));
+  if (unknown !== undefined) {
+    return { refused: `dataset is ${JSON.stringify(unknown)}; ${source} has: ${all.join(', ')}` };
   }
   return ways[source];
 }

@@ -4,12 +4,12 @@ import { sources } from '../../sources';
 import { readOptions, target, WHERE, type Target } from './target';
 
 export const USAGE =
-  'npm run ops -- replay --source NAME [--env local] [--since TIME] [--until TIME] [--dry-run] [--port N]';
+  'npm run ops -- replay --source NAME [--dataset NAME,…] [--env local] [--since TIME] [--until TIME] [--dry-run] [--port N]';
 
 /** What `npm run ops -- replay` was asked for. */
 export interface Wanted extends Target {
   /** What the handler is asked (`lambdas/replay-records`). */
-  readonly request: { source: string; since?: string; until?: string; dryRun: boolean };
+  readonly request: { source: string; datasets?: string[]; since?: string; until?: string; dryRun: boolean };
   /** Whether its messages come back by a Glue job (`glue-jobs/replay_kafka.py`) instead. */
   readonly isKafka: boolean;
 }
@@ -19,6 +19,7 @@ export function parseReplay(args: readonly string[], declared: readonly Source[]
   const options = {
     ...WHERE,
     source: { type: 'string' },
+    dataset: { type: 'string' },
     since: { type: 'string' },
     until: { type: 'string' },
     'dry-run': { type: 'boolean', default: false },
@@ -28,14 +29,25 @@ export function parseReplay(args: readonly string[], declared: readonly Source[]
   const where = target(values);
   const [since, until] = [time('since', values.since), time('until', values.until)];
   const isKafka = declared.some(({ kind, name }) => kind === 'kafka' && name === values.source);
-  const [refused] = [...(until ? ['--until'] : []), ...(values['dry-run'] ? ['--dry-run'] : [])];
+  const datasets = values.dataset?.split(',');
+  const [refused] = [
+    ...(datasets ? ['--dataset'] : []),
+    ...(until ? ['--until'] : []),
+    ...(values['dry-run'] ? ['--dry-run'] : []),
+  ];
   if (isKafka && refused) {
     throw new SetupError(
       `${refused} is not for ${values.source}, which comes by Kafka: --since is allowed, and quarantine.rejected says what there is`,
     );
   }
   return {
-    request: { source: values.source, ...(since && { since }), ...(until && { until }), dryRun: values['dry-run'] },
+    request: {
+      source: values.source,
+      ...(datasets && { datasets }),
+      ...(since && { since }),
+      ...(until && { until }),
+      dryRun: values['dry-run'],
+    },
     ...where,
     isKafka,
   };

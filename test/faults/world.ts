@@ -373,10 +373,11 @@ export class World {
     await this.dms('StartReplication', { ...arn, StartReplicationType: 'resume-processing' });
   }
 
-  /** `npm run ops -- replay`: what became no row, or lacked columns, once more. */
-  replay(): void {
+  /** `npm run ops -- replay`: what became no row, or lacked columns, of these datasets once more. */
+  replay(...datasets: string[]): void {
     const tsx = join(ROOT, 'node_modules', 'tsx', 'dist', 'cli.mjs');
-    const args = [tsx, 'scripts/ops.ts', 'replay', '--source', SOURCE, '--port', `${this.props.port}`];
+    const wanted = ['--source', SOURCE, '--dataset', datasets.join(',')];
+    const args = [tsx, 'scripts/ops.ts', 'replay', ...wanted, '--port', `${this.props.port}`];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' });
     if (status !== 0) throw new Error(`replay: ${stdout}${stderr}`);
   }

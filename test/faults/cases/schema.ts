@@ -56,7 +56,7 @@ export const schema: readonly Case[] = [
         update columns_renamed set number = number + 1;
         update columns_added set extra = 'after', n = 1 where id % 3 = 0`);
       await world.flush();
-      world.replay();
+      world.replay(...TABLES);
       await world.settle(...TABLES);
     },
   },

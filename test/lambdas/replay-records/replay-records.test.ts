@@ -154,6 +154,16 @@ it('lets the job gather what lies in quarantine, and waits for it', async () => 
   expect(glue.sent).toHaveLength(3);
 });
 
+it('searches the datasets that are named, and refuses those that the source has not', async () => {
+  const { call, glue } = setUp({}, { states: ['RUNNING'] });
+  await call({ datasets: ['letters'] });
+  expect(glue.sent[0].input).toMatchObject({ Arguments: { '--datasets': 'letters' } });
+  await expect(call({ datasets: ['letters', 'stamps'] })).resolves.toEqual({
+    refused: 'dataset is "stamps"; depot has: parcels, letters',
+  });
+  expect(glue.sent).toHaveLength(1);
+});
+
 it('replays nothing when the job failed, and says why', async () => {
   const { replay, put } = setUp({ [`${PREFIX}a`]: line('1') }, { states: ['FAILED'] });
   await expect(replay()).rejects.toThrow('Run jr_1 of Glue job replay_rows ended as FAILED: no table');

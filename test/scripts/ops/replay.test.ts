@@ -27,6 +27,12 @@ it('asks until all is done, from where the last slice ended', async () => {
   ]);
 });
 
+it('names the datasets that are wanted', () => {
+  expect(wanted('--dataset', 'parcels,letters').request).toEqual({
+    ...{ source: 'depot', datasets: ['parcels', 'letters'], dryRun: false },
+  });
+});
+
 it('waits while a Glue job is at work', async () => {
   jest.useFakeTimers({ doNotFake: ['nextTick'] });
   const { asked, said, ended } = run([{ ...slice(0), objects: 0, next: { run: 'jr_1' } }, slice(1)]);

@@ -32,6 +32,10 @@ test('docs/reliability.md has what was seen of each case', () => {
   const page = readFileSync(join(ROOT, 'docs', 'reliability.md'), 'utf8');
   const rows = [...page.matchAll(/^\| \[([\w-]+)\]\(#.*?\) +\| (\d+) of (\d+) /gm)];
   expect(rows.map(([, name]) => name)).toEqual([...cases, GOLD].map(({ name }) => name));
+  // As prettier writes it.
+  const plain = page.replaceAll('\\', '');
+  const texts = [...cases, GOLD].flatMap(({ what, promised, answer }) => [what, promised.text, answer]);
+  expect(texts.filter((text) => !plain.includes(text))).toEqual([]);
   expect(rows.filter(([, , passed, seeds]) => passed !== seeds).map(([, name]) => name)).toEqual([]);
 });
 

@@ -1,4 +1,5 @@
 import type { Random } from './random';
+import type { World } from './world';
 
 /** What most cases change: a table of this shape, by statements that a seed gives again. */
 
@@ -48,6 +49,11 @@ export const transactions = (table: string, random: Random, count: number, keys 
     const witness = `insert into ${table} (id) values (${random.whole(10_000_000, 999_999_999)})`;
     return `begin; ${[...statements, witness].join('; ')}; ${random.chance(0.1) ? 'rollback' : 'commit'}`;
   });
+
+/** Runs so many transactions on an ordinary table. */
+export async function stir(world: Pick<World, 'sql' | 'random'>, table: string, count: number): Promise<void> {
+  for (const each of transactions(table, world.random, count)) await world.sql(each);
+}
 
 /** So many new rows of an ordinary table, in one statement. */
 export const rows = (table: string, from: number, to: number): string => `

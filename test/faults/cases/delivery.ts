@@ -1,5 +1,6 @@
 import type { Case } from '../case';
-import { THINGS, transactions } from '../workload';
+import type { World } from '../world';
+import { THINGS, stir, transactions } from '../workload';
 
 /** What is delivered more than once, late, in another order, or not at all at first. */
 
@@ -19,7 +20,7 @@ export const delivery: readonly Case[] = [
         { kind: 'duplicate', service: 'kinesis', action: 'PutRecords', copies: 3 },
       );
       for (let round = 0; round < 2; round += 1) {
-        for (const each of transactions('delivered_three_times', world.random, 25)) await world.sql(each);
+        await stir(world, 'delivered_three_times', 25);
         await world.settle('delivered_three_times');
       }
       await world.mend();
@@ -36,7 +37,7 @@ export const delivery: readonly Case[] = [
     answer: 'An old change meets a newer position, or a tombstone, which is kept for 30 days: it changes nothing.',
     async run(world) {
       const change = async () => {
-        for (const each of transactions('delivered_again_later', world.random, 20)) await world.sql(each);
+        await stir(world, 'delivered_again_later', 20);
         await world.settle('delivered_again_later');
       };
       await change();
@@ -74,7 +75,7 @@ export const delivery: readonly Case[] = [
   },
 ];
 
-async function killCapture(world: Parameters<Case['run']>[0], table: string, kind: 'kill_before' | 'kill_after') {
+async function killCapture(world: World, table: string, kind: 'kill_before' | 'kill_after') {
   const pid = await world.process('capture');
   await world.faults({ kind, service: 'kinesis', action: 'PutRecords', skip: world.random.whole(0, 2), times: 1, pid });
   for (const each of transactions(table, world.random, 40)) {

@@ -1,16 +1,15 @@
 import { again } from '../again';
 import type { Case } from '../case';
-import { THINGS, transactions } from '../workload';
+import type { World } from '../world';
+import { THINGS, stir } from '../workload';
 
 /** What happens to Spark and to the lake's tables while changes are merged. */
-
-type World = Parameters<Case['run']>[0];
 
 const GLUE_CATALOG = 'https://iceberg.apache.org/docs/1.10.0/aws/#glue-catalog';
 const RELIABILITY = 'https://iceberg.apache.org/docs/1.10.0/reliability/';
 
-async function stir(world: World, table: string, count: number): Promise<void> {
-  for (const each of transactions(table, world.random, count)) await world.sql(each);
+async function stirred(world: World, table: string, count: number): Promise<void> {
+  await stir(world, table, count);
   await world.flush();
 }
 
@@ -18,10 +17,10 @@ const silver = (table: string): string => `local_silver.*"${table}"|"${table}".*
 
 /** Kills Spark at silver's commit. */
 async function killSpark(world: World, table: string, kind: 'kill_before' | 'kill_after'): Promise<void> {
-  await stir(world, table, 20);
+  await stirred(world, table, 20);
   if (world.random.chance(0.5)) {
     await world.settle(table);
-    await stir(world, table, 20);
+    await stirred(world, table, 20);
   }
   const pid = await world.process('spark');
   await world.faults({ kind, service: 'glue', action: 'UpdateTable', about: silver(table), times: 1, pid });
@@ -75,7 +74,7 @@ export const merges: readonly Case[] = [
         times: 6,
       });
       for (let round = 0; round < 3; round += 1) {
-        await stir(world, table, 10);
+        await stirred(world, table, 10);
         await world.start('merge', { '--datasets': table }).then((run) => world.ended('merge', run));
       }
       await world.mend();
@@ -93,7 +92,7 @@ export const merges: readonly Case[] = [
     answer: 'The other starts over from the new progress.',
     async run(world) {
       for (let round = 0; round < 2; round += 1) {
-        await stir(world, 'two_merges_at_once', 15);
+        await stirred(world, 'two_merges_at_once', 15);
         await world.faults({
           kind: 'delay',
           service: 'glue',
@@ -126,7 +125,7 @@ export const merges: readonly Case[] = [
       };
       const merge = async () => {
         for (let round = 0; round < 3; round += 1) {
-          await stir(world, table, 10);
+          await stirred(world, table, 10);
           await world.settle(table);
         }
       };
@@ -144,10 +143,10 @@ export const merges: readonly Case[] = [
     answer: 'Progress goes back with the data: the merge reads what came after it once more.',
     async run(world) {
       for (let round = 0; round < 3; round += 1) {
-        await stir(world, 'silver_rolled_back', 12);
+        await stirred(world, 'silver_rolled_back', 12);
         await world.settle('silver_rolled_back');
       }
-      await stir(world, 'silver_rolled_back', 6);
+      await stirred(world, 'silver_rolled_back', 6);
       const back = again(() => world.rollBack('silver_rolled_back', world.random.whole(1, 2)));
       // Before a merge, or beside it: then one of them starts over.
       await Promise.all([world.random.chance(0.5) ? back : world.settle('silver_rolled_back'), back]);
@@ -165,7 +164,7 @@ export const merges: readonly Case[] = [
     answer: "Each table's merge and maintenance end by themselves; one that fails stops no other.",
     async run(world) {
       for (let round = 0; round < 2; round += 1) {
-        for (const table of MANY) await stir(world, table, 4);
+        for (const table of MANY) await stirred(world, table, 4);
         const args = { '--datasets': MANY.join(',') };
         await Promise.all([
           world.job('merge', args),

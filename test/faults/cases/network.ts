@@ -1,7 +1,7 @@
 import type { Case } from '../case';
 import { again } from '../again';
 import type { Fault } from '../world';
-import { rows, THINGS, transactions } from '../workload';
+import { THINGS, rows, transactions } from '../workload';
 
 /** The wire between any two parts fails, now and then, while changes run and while a table is loaded. */
 

@@ -1,9 +1,8 @@
 import type { Case } from '../case';
+import type { World } from '../world';
 import { THINGS } from '../workload';
 
 /** Records that can't become rows. */
-
-type World = Parameters<Case['run']>[0];
 
 /** 100 rows, some of them of a time that no contract can have; then the source mends them. */
 async function poison(world: World, table: string, bad: number): Promise<void> {

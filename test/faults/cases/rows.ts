@@ -1,9 +1,8 @@
 import type { Case } from '../case';
+import type { World } from '../world';
 import { THINGS } from '../workload';
 
 /** Changes that are hard by themselves, on a wire that repeats and shuffles them. */
-
-type World = Parameters<Case['run']>[0];
 
 const WIRE = [
   { kind: 'shuffle', service: 'kinesis', action: 'PutRecords' },

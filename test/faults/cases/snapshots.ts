@@ -1,18 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { again } from '../again';
 import type { Case } from '../case';
-import { rows, THINGS, transactions } from '../workload';
+import { THINGS, rows, stir } from '../workload';
 
 /** What happens while a table is exported and loaded. */
 
-type World = Parameters<Case['run']>[0];
-
 const EXPORT = 'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.html';
 const RETRY = 'https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html';
-
-async function stir(world: World, table: string, count: number): Promise<void> {
-  for (const each of transactions(table, world.random, count)) await world.sql(each);
-}
 
 /** Tries again once what failed for its part having been away, as the pipeline's tasks do. @throws Error when it did not fail */
 async function failsThenPasses(work: () => Promise<void>, mend: () => Promise<void>): Promise<void> {

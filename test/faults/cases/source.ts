@@ -2,18 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Case } from '../case';
-import { rows, THINGS, transactions } from '../workload';
+import type { World } from '../world';
+import { THINGS, rows, stir } from '../workload';
 
 /** What happens to the source's database while its changes are captured. */
 
-type World = Parameters<Case['run']>[0];
-
 const SLOTS = 'https://www.postgresql.org/docs/current/logicaldecoding-explanation.html';
 const WAL = 'https://www.postgresql.org/docs/current/wal-reliability.html';
-
-async function stir(world: World, table: string, count: number): Promise<void> {
-  for (const each of transactions(table, world.random, count)) await world.sql(each);
-}
 
 /** Waits for DMS to say that the replication failed. @throws Error when it goes on */
 async function failsLoudly(world: World): Promise<void> {

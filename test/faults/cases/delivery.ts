@@ -84,4 +84,5 @@ async function killCapture(world: World, table: string, kind: 'kill_before' | 'k
   }
   await world.settle(table);
   await world.mend();
+  if ((await world.process('capture')) === pid) throw new Error(`process ${pid} of the capture was not killed`);
 }
